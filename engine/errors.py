@@ -1,0 +1,100 @@
+"""Every error a user can meet, each with its exit code and, where one exists, the command that mends it.
+
+Each class also inherits the nearest builtin, so library users can catch ``ValueError`` or
+``OSError`` without knowing this module. Messages are one line, lower case, with the value quoted.
+"""
+
+from __future__ import annotations
+
+
+class EcganError(Exception):
+    """Base of all errors with a message made for the user.
+
+    Args:
+        message: One line: what went wrong, with the value, and what was expected.
+        hint: One line that mends it, usually a command; None where there is none.
+    """
+
+    exit_code = 6
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class PartialFailure(EcganError):
+    """Some files of a batch failed; the others are written."""
+
+    exit_code = 1
+
+
+class OptionError(EcganError, ValueError):
+    """An option has a wrong value, or two options clash."""
+
+    exit_code = 2
+
+
+class InputError(EcganError, ValueError):
+    """The user's file or data cannot be used."""
+
+    exit_code = 3
+
+
+class MediaError(InputError):
+    """A picture or video cannot be read."""
+
+
+class NoFaceError(InputError):
+    """A single still shows no face."""
+
+
+class DatasetError(InputError):
+    """A data set is missing something or holds something broken."""
+
+
+class ConfigError(InputError):
+    """A configuration file has an unknown key or a wrong value."""
+
+
+class OutputError(EcganError, OSError):
+    """The result cannot be written: folder, disk, or output equal to input."""
+
+    exit_code = 3
+
+
+class BackendUnavailable(EcganError, ImportError):
+    """A library or device that was asked for is not there."""
+
+    exit_code = 4
+
+
+class ModelMissing(EcganError, FileNotFoundError):
+    """A model file is not where it should be."""
+
+    exit_code = 4
+
+
+class ModelMismatch(EcganError, RuntimeError):
+    """A model file is present but not usable here: hash, manifest, or contract."""
+
+    exit_code = 5
+
+
+class BuildFailed(EcganError, RuntimeError):
+    """An engine could not be built."""
+
+
+class ParityError(EcganError, RuntimeError):
+    """Two runtimes disagree by more than the stated tolerance."""
+
+
+class OutOfMemory(EcganError, RuntimeError):
+    """Memory ran out; the hint says what to lower."""
+
+
+class Diverged(EcganError, RuntimeError):
+    """Training produced a value that is not finite."""

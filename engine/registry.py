@@ -1,0 +1,58 @@
+"""A name -> class table whose entries are imported on first use.
+
+Listing the names of a registry must never import a heavy library, so entries are
+``"module:attribute"`` strings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import OptionError
+
+
+class Registry(Mapping[str, Any]):
+    """Maps names to objects given as ``"package.module:attribute"``.
+
+    Args:
+        kind: What the entries are, for messages: "backend", "detector", ...
+        entries: Name -> import path.
+    """
+
+    def __init__(self, kind: str, entries: Mapping[str, str]) -> None:
+        self.kind = kind
+        self._entries = dict(entries)
+
+    def __getitem__(self, name: str) -> Any:
+        """Import and return an entry.
+
+        Raises:
+            OptionError: The name is unknown; the message lists the choices.
+        """
+        if name not in self._entries:
+            near = difflib.get_close_matches(name, self._entries, n=1)
+            raise OptionError(
+                f"unknown {self.kind} '{name}'; choose from {', '.join(self._entries)}",
+                hint=f"did you mean '{near[0]}'?" if near else None,
+            )
+        module, _, attribute = self._entries[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def register(self, name: str, path: str) -> None:
+        """Add an entry from another package.
+
+        Raises:
+            ValueError: The name is taken by a different path.
+        """
+        if self._entries.get(name, path) != path:
+            raise ValueError(f"{self.kind} '{name}' is registered already")
+        self._entries[name] = path
