@@ -148,11 +148,12 @@ def write_clip(picture: np.ndarray, path: Path) -> None:
 
 
 def make(portrait_path: Path, folder: Path) -> None:
-    """Write ``astronaut_masked.jpg`` and ``astronaut_masked.mp4`` into a folder."""
+    """Write the bare portrait, the masked one and the masked clip into a folder."""
     portrait = np.asarray(Image.open(portrait_path).convert("RGB"))
     if portrait.shape != (512, 512, 3):
         sys.exit(f"expected the 512x512 portrait, '{portrait_path}' has shape {portrait.shape}")
     picture = draw_mask(portrait)
+    Image.fromarray(portrait).save(folder / "astronaut.jpg", quality=92)
     Image.fromarray(picture).save(folder / "astronaut_masked.jpg", quality=92)
     write_clip(picture, folder / "astronaut_masked.mp4")
 
