@@ -1,0 +1,222 @@
+"""ONNX Runtime: the default runtime, on the CPU or on an NVIDIA card."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import BackendUnavailable, EcganError, ModelMismatch, OptionError, OutOfMemory
+from .base import Array, TensorSpec
+
+_log = logging.getLogger(__name__)
+
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
+_FATAL = 4
+_DTYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int64)": np.int64,
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(bool)": np.bool_,
+}
+
+
+class OrtBackend:
+    """A model in ONNX Runtime. See ``Backend`` for the contract.
+
+    ``run`` may be called from several threads at once: the session itself allows it.
+    """
+
+    name = "onnxruntime"
+
+    def __init__(self, session: Any, device: str, errors: tuple[type[Exception], ...]) -> None:
+        self.device = device
+        self.inputs: Mapping[str, TensorSpec] = _specs(session.get_inputs())
+        self.outputs: Mapping[str, TensorSpec] = _specs(session.get_outputs())
+        self._session = session
+        self._errors = errors
+
+    @classmethod
+    def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
+        """Load a model file.
+
+        Args:
+            path: The model file, already verified.
+            device: "auto" (a card where one works, else the CPU), "cpu" or "cuda:N".
+            threads: Threads to compute with on the CPU; None for one per usable core.
+
+        Raises:
+            OptionError: ``device`` is not of that form, or ``threads`` is below 1.
+            BackendUnavailable: ONNX Runtime or the device is not there.
+            ModelMismatch: ONNX Runtime refuses the file.
+        """
+        index = _cuda_index(device)
+        runtime = _runtime()
+        errors = _error_classes(runtime)
+        options = _session_options(runtime, threads)
+        wants_cuda = index is not None or (
+            device == "auto" and _CUDA in runtime.get_available_providers()
+        )
+        if wants_cuda:
+            session = _open_on_cuda(runtime, path, options, index or 0, errors)
+            if session is not None:
+                return cls(session, f"cuda:{index or 0}", errors)
+            if index is not None:
+                raise BackendUnavailable(
+                    f"device '{device}' cannot be used by onnxruntime here",
+                    hint="pip install onnxruntime-gpu in place of onnxruntime, or --device cpu",
+                )
+        try:
+            session = runtime.InferenceSession(str(path), options, providers=[_CPU])
+        except errors as error:
+            raise ModelMismatch(f"onnxruntime refuses '{path}': {_one_line(error)}") from error
+        return cls(session, "cpu", errors)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs.
+
+        Args:
+            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
+
+        Returns:
+            Output name -> array.
+
+        Raises:
+            ModelMismatch: The feeds do not fit the model's inputs.
+            OutOfMemory: Memory ran out.
+            EcganError: The runtime failed otherwise, or the model is closed.
+        """
+        session = self._session
+        if session is None:
+            raise EcganError("the model is closed")
+        _check_feeds(self.inputs, feeds)
+        try:
+            values = session.run(None, dict(feeds))
+        except (*self._errors, MemoryError) as error:
+            text = _one_line(error)
+            if isinstance(error, MemoryError) or "alloc" in text.lower():
+                raise OutOfMemory(
+                    f"onnxruntime ran out of memory on {self.device}: {text}",
+                    hint="close other programs, or use --device cpu",
+                ) from error
+            raise EcganError(f"onnxruntime failed on {self.device}: {text}") from error
+        return dict(zip(self.outputs, values, strict=True))
+
+    def close(self) -> None:
+        """Release the model. Further calls of ``run`` are errors."""
+        self._session = None
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"onnxruntime cannot be imported: {_one_line(error)}", hint="pip install onnxruntime"
+        ) from error
+    # Its C++ side writes warnings to stderr by itself; every failure also reaches us as an
+    # exception, so nothing is lost by leaving it only its last words.
+    onnxruntime.set_default_logger_severity(_FATAL)
+    return onnxruntime
+
+
+def _error_classes(runtime: Any) -> tuple[type[Exception], ...]:
+    """All that ONNX Runtime raises: its own classes have no common base of their own."""
+    own = vars(runtime.capi.onnxruntime_pybind11_state).values()
+    classes = [value for value in own if isinstance(value, type) and issubclass(value, Exception)]
+    return (*classes, RuntimeError, ValueError)
+
+
+def _session_options(runtime: Any, threads: int | None) -> Any:
+    if threads is not None and threads < 1:
+        raise OptionError(f"threads '{threads}' is below 1")
+    options = runtime.SessionOptions()
+    options.log_severity_level = _FATAL
+    options.intra_op_num_threads = threads or _usable_cores()
+    options.inter_op_num_threads = 1
+    # Several networks take turns here. The idle threads of each would spin and steal the cores
+    # from the next network and from the video coder.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    return options
+
+
+def _usable_cores() -> int:
+    """Cores that this process may use: with an affinity set, fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cuda_index(device: str) -> int | None:
+    """Number of the card that is asked for by name; None for "auto" and "cpu"."""
+    if device in ("auto", "cpu"):
+        return None
+    found = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
+    if found is None:
+        raise OptionError(f"unknown device '{device}'; expected auto, cpu, or cuda:N")
+    return int(found[1] or 0)
+
+
+def _open_on_cuda(
+    runtime: Any, path: Path, options: Any, index: int, errors: tuple[type[Exception], ...]
+) -> Any | None:
+    """A session that really has the card, or None.
+
+    ONNX Runtime goes on with the CPU when the card's libraries do not load, and only says so in
+    its log: what the session holds afterwards is the truth.
+    """
+    if _CUDA not in runtime.get_available_providers():
+        return None
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        runtime.preload_dlls()
+    _log.debug("onnxruntime preload: %s", said.getvalue().strip())
+    try:
+        session = runtime.InferenceSession(
+            str(path),
+            options,
+            providers=[(_CUDA, {"device_id": index}), _CPU],
+            enable_fallback=False,
+        )
+    except errors as error:
+        _log.debug("onnxruntime on cuda:%d: %s", index, error)
+        return None
+    return session if _CUDA in session.get_providers() else None
+
+
+def _specs(nodes: Any) -> dict[str, TensorSpec]:
+    specs = {}
+    for node in nodes:
+        if node.type not in _DTYPES:
+            raise ModelMismatch(f"tensor '{node.name}' has type '{node.type}', not used here")
+        shape = tuple(size if isinstance(size, int) else None for size in node.shape)
+        specs[node.name] = TensorSpec(np.dtype(_DTYPES[node.type]), shape)
+    return specs
+
+
+def _check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) -> None:
+    if feeds.keys() != inputs.keys():
+        raise ModelMismatch(f"the model takes {sorted(inputs)}, got {sorted(feeds)}")
+    for name, spec in inputs.items():
+        array = feeds[name]
+        fits = len(array.shape) == len(spec.shape) and all(
+            wanted in (None, size) for wanted, size in zip(spec.shape, array.shape, strict=True)
+        )
+        if array.dtype != spec.dtype or not fits:
+            raise ModelMismatch(
+                f"input '{name}' is {spec.dtype} {spec.shape}, got {array.dtype} {array.shape}"
+            )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
