@@ -1,0 +1,96 @@
+"""Reading the checkpoints that the paper's own training code saves."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ecgan.engine.errors import ModelMismatch, ModelMissing
+
+from .ecgan import Ecgan, EcganBaseline
+
+GENERATOR_KEY = "gen"
+
+
+def load_authors_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read the generator's weights out of a checkpoint of the authors' code.
+
+    Only tensors are unpickled. The file names no settings, so the input range is the user's to
+    know: the published data set feeds ImageNet-normalised pictures, everything else [-1, 1].
+
+    Args:
+        path: A file with ``gen`` and, beside it, the discriminators and optimisers.
+
+    Returns:
+        State dictionary for ``Ecgan``, or for ``EcganBaseline`` if it has no label table.
+
+    Raises:
+        ModelMissing: There is no such file.
+        ModelMismatch: It is no checkpoint, or holds another network.
+    """
+    document = _read(path)
+    if GENERATOR_KEY not in document:
+        found = ", ".join(f"'{key}'" for key in list(document)[:6]) or "nothing"
+        raise ModelMismatch(
+            f"'{path}' has no '{GENERATOR_KEY}', found {found}",
+            hint="expected a checkpoint of the paper's code, with 'gen', 'disc_whole', 'disc_mask'",
+        )
+    state = document[GENERATOR_KEY]
+    if not isinstance(state, dict):
+        raise ModelMismatch(f"'{GENERATOR_KEY}' of '{path}' is not a state dictionary")
+    _check(state, path)
+    return state
+
+
+def load_authors_generator(path: Path) -> Ecgan:
+    """Build the generator that a checkpoint of the authors' code holds, in evaluation mode.
+
+    Raises:
+        ModelMissing: There is no such file.
+        ModelMismatch: It is no checkpoint, or holds another network.
+    """
+    state = load_authors_checkpoint(path)
+    network = _class_of(state)()
+    network.load_state_dict(state)
+    return network.eval()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelMissing(f"no checkpoint at '{path}'") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ModelMismatch(
+            f"'{path}' is not a checkpoint of weights only",
+            hint="expected a file that torch.save wrote, with tensors and plain values",
+        ) from error
+    if not isinstance(document, dict):
+        raise ModelMismatch(f"'{path}' holds a '{type(document).__name__}', expected a dictionary")
+    return document
+
+
+def _class_of(state: dict[str, Tensor]) -> type[Ecgan]:
+    return Ecgan if "label_emb.weight" in state else EcganBaseline
+
+
+def _check(state: dict[str, Any], path: Path) -> None:
+    network = _class_of(state)
+    with torch.device("meta"):
+        wanted = {name: tensor.shape for name, tensor in network().state_dict().items()}
+    missing = [name for name in wanted if name not in state]
+    unknown = [name for name in state if name not in wanted]
+    if missing or unknown:
+        what, names = ("lacks", missing) if missing else ("has the unknown", unknown)
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise ModelMismatch(f"generator of '{path}' {what} '{names[0]}'{more}")
+    for name, shape in wanted.items():
+        found = tuple(getattr(state[name], "shape", ()))
+        if found != tuple(shape):
+            raise ModelMismatch(
+                f"'{name}' of '{path}' has shape '{found}', expected '{tuple(shape)}'"
+            )
