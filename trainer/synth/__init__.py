@@ -1,0 +1,8 @@
+"""Draws face masks onto bare faces."""
+
+from .base import Covering, Palette
+from .distract import distract
+from .styles import MASK_STYLES
+from .wear import mask_shape, wear_mask
+
+__all__ = ["MASK_STYLES", "Covering", "Palette", "distract", "mask_shape", "wear_mask"]

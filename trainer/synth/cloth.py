@@ -1,0 +1,107 @@
+"""Cloth masks: sewn cups, flat double layers, stretch masks and neck gaiters in any colour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ecgan.engine.types import F32
+
+from . import colors, folds, patterns
+from .base import Band, Cloth, MaskShape, Paint, Palette
+from .wearing import ear_loops, wear
+
+
+class ClothMask:
+    """Any colour or print, soft folds, sometimes a seam down the middle."""
+
+    def shape(self, rng: np.random.Generator) -> MaskShape:
+        """Draw an outline: sewn, pleated flat, stretch with broad ears, or a gaiter."""
+        roll = rng.random()
+        if roll < 0.62:
+            return self._sewn(rng)
+        if roll < 0.93:
+            return self._stretch(rng)
+        return self._gaiter(rng)
+
+    def _sewn(self, rng: np.random.Generator) -> MaskShape:
+        peak, chin = rng.uniform(132, 152), rng.uniform(222, 248)
+        shape = MaskShape(
+            side_angle=rng.uniform(0.95, 1.35),
+            peak_y=peak,
+            side_top_y=peak + rng.uniform(-2, 24),
+            side_bottom_y=chin - rng.uniform(8, 44),
+            chin_y=chin,
+            top_power=rng.uniform(0.9, 2.4),
+            bottom_power=rng.uniform(1.4, 3.0),
+            taper=rng.uniform(0.0, 0.28),
+            bulge=rng.uniform(-0.04, 0.06),
+            corner=rng.uniform(0, 9),
+            radius=rng.uniform(76, 87),
+        )
+        return replace(wear(shape, rng), bands=ear_loops(rng, (1.3, 5.5)))
+
+    def _stretch(self, rng: np.random.Generator) -> MaskShape:
+        peak, chin = rng.uniform(132, 150), rng.uniform(222, 246)
+        side = peak + rng.uniform(0, 26)
+        shape = MaskShape(
+            side_angle=rng.uniform(1.1, 1.4),
+            peak_y=peak,
+            side_top_y=side,
+            side_bottom_y=side + rng.uniform(24, 44),
+            chin_y=chin,
+            top_power=rng.uniform(0.7, 1.3),
+            bottom_power=rng.uniform(1.3, 2.2),
+            taper=rng.uniform(0.0, 0.15),
+            corner=rng.uniform(0, 3),
+            radius=rng.uniform(76, 86),
+        )
+        ear = Band(rng.uniform(0.3, 0.6), rng.uniform(1.5, 2.0), side, rng.uniform(4, 14), 0.0)
+        sides = [(ear,) if rng.random() < 0.75 else () for _ in range(2)]
+        return replace(wear(shape, rng), bands=(sides[0], sides[1]))
+
+    def _gaiter(self, rng: np.random.Generator) -> MaskShape:
+        peak = rng.uniform(136, 158)
+        shape = MaskShape(
+            side_angle=rng.uniform(1.3, 1.6),
+            peak_y=peak,
+            side_top_y=peak + rng.uniform(-4, 22),
+            side_bottom_y=rng.uniform(236, 280),
+            chin_y=rng.uniform(248, 290),
+            top_power=rng.uniform(1.0, 2.4),
+            taper=rng.uniform(-0.05, 0.2),
+            radius=rng.uniform(76, 86),
+        )
+        return wear(shape, rng)
+
+    def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
+        """Draw colour or print, seam, hem and folds."""
+        albedo, base = patterns.draw(cloth, rng, palette)
+        relief = 1.0 + folds.dome(cloth, rng)
+        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.22))
+        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.16))
+        relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.07))
+        if rng.random() < 0.5:
+            relief += folds.hem(cloth, rng, rng.uniform(2.5, 6.0), rng.uniform(0.02, 0.2))
+        if rng.random() < 0.4:
+            relief += self._seam(cloth, rng)
+        if rng.random() < 0.2:
+            relief += self._pleats(cloth, rng)
+        roll = rng.random()
+        band = base if roll < 0.5 else colors.neutral(rng, 0.03, 0.2)
+        if roll > 0.75:
+            band = colors.neutral(rng, 0.85, 0.97)
+        return Paint(albedo, relief, band)
+
+    def _seam(self, cloth: Cloth, rng: np.random.Generator) -> F32:
+        lit = np.float32(rng.uniform(-0.1, 0.1)) * np.tanh(cloth.u * 6.0)
+        return lit - np.float32(rng.uniform(0.05, 0.25)) * folds.line(cloth.across, 1.3)
+
+    def _pleats(self, cloth: Cloth, rng: np.random.Generator) -> F32:
+        total = np.zeros_like(cloth.u)
+        strength = rng.uniform(0.06, 0.3)
+        for v0 in np.linspace(rng.uniform(0.2, 0.35), rng.uniform(0.6, 0.8), 3):
+            d = (cloth.v - np.float32(v0)) * cloth.height
+            total += folds.step(d, strength, 0.5 * strength, rng.uniform(1.5, 5.0))
+        return total

@@ -1,0 +1,77 @@
+"""Makes bare faces harder: things and light that look a little like a mask and are none."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ecgan.engine.types import F32, U8
+
+from . import colors, occlude
+from .degrade import degrade_picture
+from .geometry import FaceFrame, fill
+
+
+def distract(face: U8, landmarks: F32, rng: np.random.Generator) -> U8:
+    """Change a bare face (S, S, 3) uint8 RGB without covering mouth and nose with a mask.
+
+    The label stays all zero. Collars and scarves stay below the chin, hands on cheek and chin.
+    """
+    frame = FaceFrame.of(landmarks)
+    canvas = face.astype(np.float32)
+    if rng.random() < 0.35:
+        _collar(canvas, frame, rng)
+    if rng.random() < 0.2:
+        _backdrop(canvas, frame, rng)
+    if rng.random() < 0.25:
+        occlude.draw(canvas, face, frame, rng)
+    if rng.random() < 0.3:
+        _lighting(canvas, rng)
+    if rng.random() < 0.3:
+        _recolor(canvas, rng)
+    return degrade_picture(np.clip(canvas + 0.5, 0, 255).astype(np.uint8), rng)
+
+
+def _collar(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> None:
+    """Cloth of any colour below the chin."""
+    size = canvas.shape[0]
+    x = np.linspace(-150, 150, 25)
+    dip = rng.uniform(-14, 10)
+    y = rng.uniform(240, 252) + dip * np.cos(x / 70.0) + rng.normal(0, 1.2, 25)
+    edge = np.concatenate([np.stack([x, y], 1), [[150, 400], [-150, 400]]])
+    alpha = fill(occlude.to_picture(frame, edge.astype(np.float32)), size)[..., None]
+    color = (
+        colors.any_color(rng, "train") if rng.random() < 0.5 else colors.neutral(rng, 0.05, 0.97)
+    )
+    coarse = 1.0 + 0.12 * rng.standard_normal((6, 6)).astype(np.float32)
+    shade = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
+    canvas += alpha * (color * shade * np.float32(rng.uniform(110, 250)) - canvas)
+
+
+def _backdrop(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> None:
+    """A coloured blob beside the head."""
+    size = canvas.shape[0]
+    side = rng.choice([-1.0, 1.0])
+    centre = np.array([side * rng.uniform(112, 140), rng.uniform(60, 240)])
+    t = np.linspace(0, 2 * np.pi, 20)
+    radius = rng.uniform(8, 28) * rng.uniform(0.8, 1.2, 20)
+    points = centre + np.stack([np.cos(t), np.sin(t)], 1) * radius[:, None]
+    alpha = fill(occlude.to_picture(frame, points.astype(np.float32)), size)[..., None]
+    canvas += alpha * (colors.any_color(rng, "train") * np.float32(230) - canvas)
+
+
+def _lighting(canvas: F32, rng: np.random.Generator) -> None:
+    """Strong light from a side, from above or below."""
+    size = canvas.shape[0]
+    t = np.linspace(-1, 1, size, dtype=np.float32)
+    angle = rng.uniform(0, 2 * np.pi)
+    ramp = np.cos(angle) * t[None, :] + np.sin(angle) * t[:, None]
+    canvas *= np.clip(1.0 + rng.uniform(0.15, 0.6) * ramp, 0.2, 1.7)[..., None].astype(np.float32)
+
+
+def _recolor(canvas: F32, rng: np.random.Generator) -> None:
+    """Another white balance, contrast and saturation."""
+    gain = rng.uniform(0.8, 1.2, 3).astype(np.float32)
+    grey = canvas.mean(2, keepdims=True)
+    canvas += np.float32(rng.uniform(-0.8, 0.3)) * (canvas - grey)
+    canvas *= gain

@@ -1,0 +1,122 @@
+"""Things in front of a face: fingers, hair, glasses. They are never part of a mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ecgan.engine.types import F32, U8
+
+from .geometry import FaceFrame
+
+
+def draw(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    """Draw one thing onto a float canvas in place.
+
+    Args:
+        canvas: (S, S, 3) float32 in [0, 255], changed.
+        face: (S, S, 3) uint8 bare face, for the colours of skin and hair.
+        frame: Where the face is.
+        rng: Source of every choice.
+
+    Returns:
+        (S, S) float32 in [0, 1]: what is hidden.
+    """
+    roll = rng.random()
+    if roll < 0.5:
+        return fingers(canvas, face, frame, rng)
+    if roll < 0.75:
+        return hair(canvas, face, frame, rng)
+    return glasses(canvas, frame, rng)
+
+
+def to_picture(frame: FaceFrame, points: F32) -> F32:
+    """Picture pixels of (n, 2) template points (x from the nose axis, y)."""
+    m = frame.matrix
+    return np.asarray(points @ m[:, :2].T + m[:, 2], np.float32)
+
+
+def skin_color(face: U8, frame: FaceFrame) -> F32:
+    """(3,) float32 colour between the brows."""
+    return _around(face, to_picture(frame, np.float32([[0, 108]]))[0])
+
+
+def _around(face: U8, point: F32) -> F32:
+    size = face.shape[0]
+    r = max(2, size // 40)
+    x, y = (int(np.clip(p, r, size - r - 1)) for p in point)
+    return np.median(face[y - r : y + r + 1, x - r : x + r + 1], (0, 1)).astype(np.float32)
+
+
+def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    """Two to four fingers and a palm reach in from below or beside."""
+    size = face.shape[0]
+    color = skin_color(face, frame) * np.float32(rng.uniform(0.8, 1.12))
+    tip = np.float32([rng.uniform(-60, 60), rng.uniform(165, 225)])
+    angle = np.arctan2(260 - tip[1], tip[0] * 1.2) + rng.uniform(-0.5, 0.5)
+    along = np.float32([np.cos(angle), np.sin(angle)])
+    aside = np.float32([-along[1], along[0]])
+    width = rng.uniform(13, 19)
+    total = np.zeros((size, size), np.float32)
+    for k in range(int(rng.integers(1, 5))):
+        start = tip + aside * (k * width * 1.02) + along * rng.uniform(-8, 8)
+        bend = start + along * 38 + aside * rng.uniform(-4, 4)
+        points = np.stack([start, bend, bend + along * 110])
+        one = _stroke(to_picture(frame, points), width * frame.scale, size)
+        shade = cv2.GaussianBlur(one, (0, 0), 0.25 * width * frame.scale)
+        lit = color * np.clip(0.45 + 0.62 * shade, 0, 1.08)[..., None]
+        canvas += one[..., None] * (lit - canvas)
+        total = np.maximum(total, one)
+    return total
+
+
+def hair(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    """Strands that hang down at one side."""
+    size = face.shape[0]
+    side = rng.choice([-1.0, 1.0])
+    color = _around(face, to_picture(frame, np.float32([[side * 45, 22]]))[0])
+    total = np.zeros((size, size), np.float32)
+    x0, y0 = side * rng.uniform(50, 78), rng.uniform(40, 90)
+    for _ in range(int(rng.integers(3, 22))):
+        x = x0 + rng.normal(0, 7)
+        sway = rng.normal(0, 10, 3)
+        ys = np.linspace(y0, rng.uniform(190, 262), 5)
+        xs = x - side * rng.uniform(0, 12) * np.linspace(0, 1, 5) ** 2
+        xs[1:4] += sway * 0.4
+        points = np.stack([xs, ys], 1).astype(np.float32)
+        width = rng.uniform(0.8, 4.0) * frame.scale
+        one = _stroke(to_picture(frame, points), width, size)
+        canvas += one[..., None] * (color * np.float32(rng.uniform(0.7, 1.3)) - canvas)
+        total = np.maximum(total, one)
+    return total
+
+
+def glasses(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    """Rims, bridge and temples."""
+    size = canvas.shape[0]
+    color = rng.uniform(10, 80, 3).astype(np.float32)
+    width = max(rng.uniform(1.5, 5.0) * frame.scale, 1.0)
+    wide, tall = rng.uniform(23, 30), rng.uniform(16, 27)
+    power = rng.uniform(2.0, 4.0)
+    t = np.linspace(0, 2 * np.pi, 33)
+    cx = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / power) * wide
+    cy = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / power) * tall
+    y0 = rng.uniform(120, 130)
+    curves = [np.stack([cx + s * 32, cy + y0], 1) for s in (-1, 1)]
+    curves.append(np.float64([[-32 + wide, y0 - 3], [0, y0 - 6], [32 - wide, y0 - 3]]))
+    curves += [np.float64([[s * (32 + wide), y0 - 4], [s * 84, y0 - 8]]) for s in (-1, 1)]
+    total = np.zeros((size, size), np.float32)
+    for curve in curves:
+        moved = curve - np.array([-8.0 * np.sin(frame.yaw), 0.0])
+        points = to_picture(frame, moved.astype(np.float32))
+        total = np.maximum(total, _stroke(points, width, size))
+    canvas += total[..., None] * (color - canvas)
+    return total
+
+
+def _stroke(points: F32, width: float, size: int) -> F32:
+    canvas = np.zeros((size, size), np.uint8)
+    fixed = np.round(points * 16.0).astype(np.int32)
+    ink = int(255 * min(1.0, width))
+    cv2.polylines(canvas, [fixed], False, ink, max(1, round(width)), cv2.LINE_AA, 4)
+    return canvas.astype(np.float32) / 255.0

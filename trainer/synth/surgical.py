@@ -1,0 +1,90 @@
+"""The pleated disposable mask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ecgan.engine.types import F32
+
+from . import colors, folds
+from .base import Cloth, MaskShape, Paint, Palette
+from .wearing import ear_loops, wear
+
+_TRAIN = [
+    colors.rgb(150, 200, 232),  # light blue
+    colors.rgb(108, 178, 222),
+    colors.rgb(236, 240, 242),  # white
+    colors.rgb(120, 205, 215),  # turquoise
+    colors.rgb(34, 34, 38),  # black
+    colors.rgb(240, 178, 190),  # pink
+    colors.rgb(140, 146, 152),  # grey
+    colors.rgb(60, 100, 160),  # dark blue
+]
+_TRAIN_WEIGHTS = [5, 3, 4, 2.5, 2.5, 1, 1, 0.7]
+_HELD_OUT = [colors.rgb(165, 222, 190), colors.rgb(178, 160, 215)]
+
+
+class Surgical:
+    """Pleats across, a wire over the nose, welded edges, thin ear loops."""
+
+    def shape(self, rng: np.random.Generator) -> MaskShape:
+        """Draw an outline: a wide rectangle that bows over nose and chin."""
+        peak = rng.uniform(135, 152)
+        side = peak + rng.uniform(0, 16)
+        chin = rng.uniform(222, 246)
+        shape = MaskShape(
+            side_angle=rng.uniform(0.98, 1.3),
+            peak_y=peak,
+            side_top_y=side,
+            side_bottom_y=chin - rng.uniform(8, 34),
+            chin_y=chin,
+            top_power=rng.uniform(1.0, 2.4),
+            bottom_power=rng.uniform(1.6, 3.2),
+            taper=rng.uniform(0.02, 0.24),
+            bulge=rng.uniform(-0.04, 0.05),
+            corner=rng.uniform(0, 5),
+            radius=rng.uniform(76, 86),
+        )
+        return replace(wear(shape, rng), bands=ear_loops(rng, (1.2, 3.6)))
+
+    def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
+        """Draw colour, pleats, wire and edges."""
+        base = self._color(rng, palette)
+        relief = 1.0 + folds.dome(cloth, rng) + self._pleats(cloth, rng) + self._wire(cloth, rng)
+        relief += folds.hem(cloth, rng, rng.uniform(2.5, 5.0), rng.uniform(0.02, 0.14))
+        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.12))
+        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.08))
+        relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.03))
+        albedo = np.broadcast_to(base, (*cloth.u.shape, 3)).copy()
+        if rng.random() < 0.35:  # white inner layer turned out along the top
+            edge = np.clip((rng.uniform(2, 6) - cloth.from_top) * cloth.px + 0.5, 0, 1)[..., None]
+            albedo += edge * (colors.rgb(238, 240, 242) - albedo)
+        band = colors.neutral(rng, 0.85, 0.97) if rng.random() < 0.75 else base
+        if base.mean() < 0.3 and rng.random() < 0.9:
+            band = base
+        return Paint(albedo.astype(np.float32), relief, band)
+
+    def _color(self, rng: np.random.Generator, palette: Palette) -> F32:
+        if palette == "held-out":
+            return colors.near(colors.pick(rng, _HELD_OUT, [1, 1]), rng)
+        return colors.near(colors.pick(rng, _TRAIN, list(_TRAIN_WEIGHTS)), rng)
+
+    def _pleats(self, cloth: Cloth, rng: np.random.Generator) -> F32:
+        strength, count = rng.uniform(0.04, 0.3), int(rng.integers(2, 5))
+        first, last = rng.uniform(0.18, 0.36), rng.uniform(0.6, 0.82)
+        opened = rng.uniform(-0.06, 0.1)
+        total = np.zeros_like(cloth.u)
+        middle = 1.0 - cloth.u**2
+        wobble = folds.noise(cloth, rng, (1, 4)) * 0.012
+        for v0 in np.linspace(first, last, count):
+            d = (cloth.v - np.float32(v0) - (v0 - 0.5) * opened * middle - wobble) * cloth.height
+            fade = 0.55 + 0.45 * np.clip(folds.noise(cloth, rng, (1, 3)), -1, 1)
+            total += folds.step(d, strength, 0.5 * strength, rng.uniform(1.2, 4.5)) * fade
+        return total
+
+    def _wire(self, cloth: Cloth, rng: np.random.Generator) -> F32:
+        reach = np.clip((rng.uniform(0.3, 0.55) - np.abs(cloth.u)) * 8.0, 0.0, 1.0)
+        d = cloth.from_top - np.float32(rng.uniform(4.0, 8.0))
+        return np.float32(rng.uniform(-0.1, 0.18)) * reach * folds.line(d, rng.uniform(1.5, 3.0))

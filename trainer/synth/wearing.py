@@ -1,0 +1,84 @@
+"""How masks sit on faces: well, low, crooked, half off; and their loops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .base import Band, MaskShape
+
+
+def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
+    """Move a well-worn mask the way people wear it: most stay, one in eight slips."""
+    how = rng.random()
+    shift = (float(rng.normal(0, 1.5)), float(rng.normal(0, 2.0)))
+    tilt, lean = float(rng.normal(0, 0.02)), float(rng.normal(0, 2.0))
+    if how < 0.05:  # nose free
+        low = rng.uniform(14, 30)
+        return replace(
+            shape,
+            peak_y=shape.peak_y + low,
+            side_top_y=shape.side_top_y + 0.6 * low,
+            side_bottom_y=shape.side_bottom_y + 0.2 * low,
+            chin_y=shape.chin_y + 0.15 * low,
+            shift=shift,
+            tilt=tilt,
+            lean=lean,
+        )
+    if how < 0.07:  # at the chin, mouth free
+        low = rng.uniform(55, 72)
+        return replace(
+            shape,
+            peak_y=shape.peak_y + low,
+            side_top_y=shape.side_top_y + 0.55 * low,
+            side_bottom_y=shape.side_bottom_y + 0.3 * low,
+            chin_y=shape.chin_y + rng.uniform(5, 25),
+            shift=shift,
+            tilt=tilt,
+            lean=lean,
+        )
+    if how < 0.12:  # crooked or half off
+        tilt = float(rng.choice([-1, 1]) * rng.uniform(0.07, 0.2))
+        shift = (float(rng.normal(0, 7)), float(rng.normal(2, 6)))
+        lean = float(rng.normal(0, 8))
+    return replace(shape, shift=shift, tilt=tilt, lean=lean)
+
+
+def ear_loops(
+    rng: np.random.Generator, width: tuple[float, float], chance: float = 0.75
+) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
+    """Two strings on each side to the ear; hair hides them on a side now and then."""
+    thick = rng.uniform(*width)
+    high, low = rng.uniform(0.02, 0.12), rng.uniform(0.78, 0.97)
+    ear = rng.uniform(130, 150)
+    gap = rng.uniform(4, 26)
+
+    def side() -> tuple[Band, ...]:
+        if rng.random() > chance:
+            return ()
+        angle = rng.uniform(1.5, 2.0)
+        jitter = rng.normal(0, 3)
+        return (
+            Band(high, angle, ear + jitter, thick, rng.uniform(-2, 4)),
+            Band(low, angle, ear + gap + jitter, thick, rng.uniform(0, 5)),
+        )
+
+    return side(), side()
+
+
+def head_straps(
+    rng: np.random.Generator, width: tuple[float, float]
+) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
+    """One strap over and one under the ear, on both sides alike."""
+    thick = rng.uniform(*width)
+    v0, v1 = rng.uniform(0.1, 0.35), rng.uniform(0.5, 0.75)
+    up, down = rng.uniform(95, 135), rng.uniform(160, 205)
+    bands = (
+        Band(v0, rng.uniform(1.5, 1.9), up, thick, rng.uniform(-2, 2)),
+        Band(v1, rng.uniform(1.4, 1.8), down, thick, rng.uniform(-2, 2)),
+    )
+    keep = rng.random()
+    if keep < 0.15:
+        bands = bands[:1]
+    return bands, bands
