@@ -1,7 +1,107 @@
-"""Entry point."""
+"""The `ecgan` program: commands in, exit codes out."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from ecgan.engine.errors import EcganError, InternalError, OutOfMemory
+
+from . import console
+from .commands import COMMANDS
+
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived. Not an Exception, so that only clean-up code sees it on its way out."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        console.result(f"ecgan {version('ecgan')}")
+        raise typer.Exit
+
+
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Take face masks off photos and videos, with the expression you ask for.
+
+    The lower face is invented to fit what is visible. It is not what the person looks like.
+    """
+
+
+def build_app() -> typer.Typer:
+    """The command line with every command of the registry."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(help=_paragraphs(_program))(_program)
+    for name, module in COMMANDS.items():
+        command = importlib.import_module(module).command
+        app.command(name, help=_paragraphs(command))(command)
+    return app
+
+
+def _paragraphs(command: Callable[..., None]) -> str:
+    """The docstring with each paragraph on one line, to be wrapped anew at the terminal's width."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def run() -> int:
+    """Run the command line of ``sys.argv`` and return the exit code."""
+    console.set_up()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        build_app()(prog_name="ecgan")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except Terminated:
+        return EXIT_TERMINATED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except EcganError as problem:
+        return _fail(problem)
+    except MemoryError:
+        hint = "close other programs, or take a smaller picture"
+        return _fail(OutOfMemory("memory ran out", hint))
+    except Exception as bug:  # noqa: BLE001  the last resort: any other exception is a bug
+        return _fail(InternalError(bug))
+    return 0
+
+
+def _fail(problem: EcganError) -> int:
+    """Say it, with the trace back of the exception being handled where -v asks for it."""
+    if console.is_verbose():
+        traceback.print_exc()
+    console.error(problem)
+    return problem.exit_code
+
 
 def main() -> None:
-    """Run the command line."""
+    """Entry point of the console script."""
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -98,3 +98,20 @@ class OutOfMemory(EcganError, RuntimeError):
 
 class Diverged(EcganError, RuntimeError):
     """Training produced a value that is not finite."""
+
+
+class InternalError(EcganError):
+    """A bug: an exception that nobody made a message for.
+
+    Args:
+        bug: The exception.
+    """
+
+    exit_code = 70
+
+    def __init__(self, bug: BaseException) -> None:
+        what = " ".join(f"{type(bug).__name__}: {bug}".split())
+        super().__init__(
+            f"internal error: {what}",
+            hint="this is a bug: run again with -v and report what it prints",
+        )

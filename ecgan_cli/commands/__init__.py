@@ -1,0 +1,8 @@
+"""The commands. A new one is one file here, with a function ``command``, and one line below.
+
+A command's module imports nothing heavy at its top: listing the commands imports all of them.
+"""
+
+COMMANDS = {
+    "unmask": "ecgan_cli.commands.unmask",
+}

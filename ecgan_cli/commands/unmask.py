@@ -1,0 +1,168 @@
+"""`ecgan unmask`: files, folders and globs in, unmasked files out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ecgan.engine.errors import EcganError, InputError, OptionError
+from ecgan.engine.jobs.inputs import UNKNOWN, VIDEO, Task, collect, plan_outputs
+from ecgan.engine.jobs.report import DEFAULT_MAX_PIXELS, UnmaskOptions
+
+from .. import console, options
+
+if TYPE_CHECKING:
+    from ecgan.engine.pipeline import Unmasker
+
+
+def command(
+    inputs: options.Inputs,
+    expression: options.Expression = "auto",
+    output: options.Output = None,
+    overwrite: options.Overwrite = False,
+    save_mask: options.SaveMask = False,
+    preview: options.Preview = False,
+    no_provenance: options.NoProvenance = False,
+    intensity: options.Intensity = 1.0,
+    faces: options.Faces = "all",
+    face: options.Face = None,
+    min_face: options.MinFace = 32,
+    mask: options.Mask = None,
+    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    crf: options.Crf = None,
+    preset: options.Preset = None,
+    start: options.Start = None,
+    end: options.End = None,
+    model: options.Model = None,
+    backend: options.Backend = "onnxruntime",
+    device: options.Device = "auto",
+    precision: options.Precision = "fp32",
+    threads: options.Threads = None,
+    detector: options.Detector = "retinaface",
+    detector_model: options.DetectorModel = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Take the masks off the faces of photos and videos.
+
+    The lower face is invented to fit what is visible. It is not what the person looks like: do not
+    use it to recognise anybody, and ask people before you show it. Every result is marked as
+    synthetic. A face without a mask is left alone.
+    """
+    asked = UnmaskOptions(
+        expression=expression,
+        intensity=intensity,
+        faces=faces,
+        face_expressions=_face_expressions(face or []),
+        min_face=min_face,
+        mask=mask,
+        save_mask=save_mask,
+        overwrite=overwrite,
+        provenance=not no_provenance,
+        max_pixels=max_pixels,
+        crf=UnmaskOptions.crf if crf is None else crf,
+        preset=preset or UnmaskOptions.preset,
+        start=start,
+        end=end,
+    )
+    _check_request(asked)
+    if detector_model is not None and detector == "retinaface":
+        raise OptionError("--detector-model has no effect on --detector retinaface")
+    tasks = plan_outputs(collect(inputs, output), output, preview=preview)
+    for_video = {"--crf": crf, "--preset": preset, "--start": start, "--end": end}
+    if not any(task.source.kind in (VIDEO, UNKNOWN) for task in tasks):
+        _refuse(for_video, "no input is a video")
+    if preview:
+        marks = {"--save-mask": save_mask or None, "--no-provenance": no_provenance or None}
+        _refuse({**for_video, **marks}, "--preview only numbers the faces")
+
+    def open_unmasker() -> Unmasker:
+        from ecgan.engine.pipeline import Unmasker
+
+        return Unmasker(
+            models=model,
+            backend=backend,
+            device=device,
+            detector=detector,
+            detector_model=detector_model,
+            threads=threads,
+            precision=precision,
+        )
+
+    _run(open_unmasker, tasks, asked, preview=preview, as_json=as_json)
+
+
+def _face_expressions(texts: Sequence[str]) -> dict[int, str]:
+    """Read ``--face 1=happy`` options."""
+    requests: dict[int, str] = {}
+    for text in texts:
+        number, equals, request = text.partition("=")
+        if not (equals and request and number.strip().isdecimal() and int(number) > 0):
+            raise OptionError(
+                f"--face '{text}' is not a face and its expression",
+                hint="write it as --face 1=happy; --preview shows the numbers",
+            )
+        if int(number) in requests:
+            raise OptionError(f"--face {int(number)} is given twice")
+        requests[int(number)] = request
+    return requests
+
+
+def _check_request(asked: UnmaskOptions) -> None:
+    """Refuse wrong values before anything is loaded or read."""
+    from ecgan.engine.expressions import ALL, AUTO, expression_weights
+
+    if asked.expression != ALL:
+        expression_weights(asked.expression, asked.intensity)
+    for request in asked.face_expressions.values():
+        expression_weights(request, 1.0 if request == AUTO else asked.intensity)
+    if asked.faces not in ("all", "largest") and not asked.faces.isdecimal():
+        raise OptionError(f"--faces '{asked.faces}' is not all, largest or a number")
+    if asked.mask is not None and not asked.mask.is_file():
+        raise InputError(f"no file '{asked.mask}' for --mask")
+
+
+def _refuse(given: Mapping[str, object], reason: str) -> None:
+    """An option without effect is an error, not a surprise."""
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"{name} has no effect: {reason}")
+
+
+def _run(
+    open_unmasker: Callable[[], Unmasker],
+    tasks: Sequence[Task],
+    asked: UnmaskOptions,
+    *,
+    preview: bool,
+    as_json: bool,
+) -> None:
+    """Do it, say what was done, and raise what failed."""
+    from ecgan.engine.jobs.batch import check_reports, run_batch
+
+    from .. import summary
+    from ..progress import BatchProgress
+
+    engine: dict[str, Any] = {}
+
+    def open_and_describe() -> Unmasker:
+        unmasker = open_unmasker()
+        engine.update(unmasker.describe())
+        return unmasker
+
+    with BatchProgress(len(tasks)) as bars:
+        reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
+    failure: EcganError | None = None
+    try:
+        check_reports(reports)
+    except EcganError as error:
+        failure = error
+    summary.show(reports, engine)
+    if as_json:
+        code = failure.exit_code if failure is not None else 0
+        console.json_result(summary.document(reports, engine, code))
+    else:
+        summary.print_results(reports)
+    if failure is not None:
+        raise failure

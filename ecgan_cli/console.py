@@ -1,0 +1,122 @@
+"""Where words go: results to stdout, everything else to stderr. Loads Rich only to say something."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ecgan.engine.errors import EcganError, OptionError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NAME = "ecgan"
+_logger = logging.getLogger(NAME)  # parent of ecgan.engine, ecgan.trainer, ecgan.benchmarks
+
+
+@functools.cache
+def stderr() -> Console:
+    """The console for log, progress and tables; obeys NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def result(text: str) -> None:
+    """Write one line of result to stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def json_result(document: Any) -> None:
+    """Write the one JSON document of a run to stdout."""
+    result(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def warning(message: str) -> None:
+    """Tell the user about something that went otherwise than hoped; silent with -q."""
+    _logger.warning("%s", message)
+
+
+def note(message: str) -> None:
+    """Tell the user about something worth knowing; silent with -q."""
+    if not is_quiet():
+        _say("note", "cyan", message)
+
+
+def error(problem: EcganError) -> None:
+    """Say what went wrong and, where known, what mends it."""
+    _say("error", "bold red", problem.message)
+    if problem.hint:
+        _line("hint: ", "cyan", problem.hint)
+
+
+class _Handler(logging.Handler):
+    """Log records as lines on the console, so that they do not tear a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno == logging.WARNING else "bold red"
+        if record.levelno < logging.WARNING:
+            style = "dim"
+        _say(record.levelname.lower(), style, self.format(record))
+
+
+def _say(level: str, style: str, message: str) -> None:
+    _line(f"{NAME}: {level}: ", style, message)
+
+
+def _line(label: str, style: str, message: str) -> None:
+    from rich.text import Text
+
+    stderr().print(Text.assemble((label, style), message), soft_wrap=True)
+
+
+def set_up() -> None:
+    """Send the log to stderr and make names that a terminal cannot show printable."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    logging.captureWarnings(True)  # what libraries warn of is for -v
+    if not _logger.handlers:
+        handler = _Handler()
+        _logger.addHandler(handler)
+        logging.getLogger("py.warnings").addHandler(handler)
+    _set_level(logging.WARNING)
+
+
+def _set_level(level: int) -> None:
+    _logger.setLevel(level)
+    logging.getLogger("py.warnings").setLevel(
+        logging.DEBUG if level == logging.DEBUG else logging.ERROR
+    )
+
+
+def verbose_option(value: bool) -> bool:
+    """What -v does."""
+    return _level_option(value, logging.DEBUG)
+
+
+def quiet_option(value: bool) -> bool:
+    """What -q does."""
+    return _level_option(value, logging.ERROR)
+
+
+def _level_option(value: bool, level: int) -> bool:
+    if value and _logger.level not in (logging.WARNING, level):
+        raise OptionError("-v and -q cannot be given together")
+    if value:
+        _set_level(level)
+    return value
+
+
+def is_verbose() -> bool:
+    """Whether -v was given."""
+    return _logger.level == logging.DEBUG
+
+
+def is_quiet() -> bool:
+    """Whether -q was given."""
+    return _logger.level == logging.ERROR

@@ -1,0 +1,84 @@
+"""A bar on stderr for a batch: files done, frames a second, time left. Silent off a terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.progress import Task as RichTask
+from rich.text import Text
+
+from ecgan.engine.jobs.inputs import VIDEO, Task
+from ecgan.engine.jobs.report import Progress
+
+from . import console
+
+
+class _RateColumn(ProgressColumn):
+    """Frames or files a second, once it is known."""
+
+    def render(self, task: RichTask) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s")
+
+
+class BatchProgress:
+    """Shows how far a batch is; use as a context manager.
+
+    Args:
+        files: Number of files; a bar over them is shown when there are several.
+    """
+
+    def __init__(self, files: int) -> None:
+        self._bars = RichProgress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeRemainingColumn(),
+            console=console.stderr(),
+            transient=True,
+            disable=console.is_quiet() or not console.stderr().is_terminal,
+        )
+        self._files: TaskID | None = None
+        if files > 1:
+            self._files = self._bars.add_task("files", total=files, unit="files")
+        self._file: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def begin(self, index: int, task: Task) -> Progress | None:
+        """Move to the next file; the returned function takes frames done and their total."""
+        if self._files is not None:
+            self._bars.update(self._files, completed=index)
+        if self._file is not None:
+            self._bars.remove_task(self._file)
+            self._file = None
+        if task.source.kind != VIDEO:
+            return None
+        bar = self._bars.add_task(task.source.path.name, total=None, unit="frames")
+        self._file = bar
+
+        def progress(done: int, total: int | None) -> None:
+            self._bars.update(bar, completed=done, total=total)
+
+        return progress
