@@ -1,0 +1,239 @@
+"""Crop, mask, frame -> frame: lays the paint into the picture so that no seam shows.
+
+How a mask becomes blend weights, going outwards from its edge, in crop pixels:
+
+    mask | rim: alpha 1 | feather: alpha 1 -> 0 | guard | keep
+         |        generated paint everywhere             | input
+
+The rim takes the soft edge of the worn mask away, the feather lies on true skin that the generator
+painted again, so both sides of the blend show the same thing, and comparing them tells how the
+paint's colour differs from the picture. The guard is what interpolation reaches for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .face_area import FACE_AREA, MASK_LEVEL
+from .grain import match_detail
+from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
+
+RIM_PX = 3.0
+FEATHER_PX = 3.0
+GUARD_PX = 2.0
+EDGE_FRAME_PX = 1.5
+"""Least width of rim and feather in frame pixels: chroma of a video bleeds that far."""
+EDGE_LIMIT_PX = 8.0
+"""Most crop pixels that rule may ask for, however small the face is."""
+FAR_PX = 48.0
+"""Distances are cut here: farther away nothing happens."""
+
+TONE_GRID = 16
+"""The colour correction is a grid of this many cells a side, blown up smoothly."""
+TONE_LIMIT = 32.0
+"""Most it may add or take, of 255, so that paint can never run away with the surroundings."""
+TONE_OUTLIER = 24.0
+"""A difference this far from the ring's median shows another thing (hair, collar), not a tone."""
+
+
+@dataclass(frozen=True)
+class _Widths:
+    """Distances from the mask's edge in crop pixels."""
+
+    rim: float
+    feather: float
+
+    @property
+    def alpha_end(self) -> float:
+        return self.rim + self.feather
+
+    @property
+    def paint_end(self) -> float:
+        return self.alpha_end + GUARD_PX
+
+
+def _widths(side_px: float) -> _Widths:
+    crop_px_of_frame_px = CROP_SIZE / side_px
+    least = min(EDGE_FRAME_PX * crop_px_of_frame_px, EDGE_LIMIT_PX)
+    return _Widths(max(RIM_PX, least), max(FEATHER_PX, least))
+
+
+def paint_mask(mask: F32, side_px: float) -> F32:
+    """What the generator has to paint so that the mask can be hidden.
+
+    Args:
+        mask: (256, 256) float32 in [0, 1]; 1 = covered.
+        side_px: Side of the crop in frame pixels.
+
+    Returns:
+        (256, 256) float32, 0 or 1: the mask grown beyond everything that will be blended.
+    """
+    return (_distance(mask) <= _widths(side_px).paint_end).astype(np.float32)
+
+
+def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
+    """Bring one face's paint to frame resolution, matched to the picture around it.
+
+    Time and memory follow the face's size in the frame, not the frame's size.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        crop: The face as cut from that frame, with its mask.
+        painted: (256, 256, 3) uint8 RGB from the generator, painted under ``paint_mask``.
+
+    Returns:
+        The patch; empty where the mask is empty or outside the frame.
+    """
+    distance = _distance(crop.mask)
+    widths = _widths(crop.side_px)
+    box = _frame_box(distance < widths.alpha_end, crop.frame_to_crop, frame.shape)
+    if box is None:
+        return Patch(0, 0, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.float32))
+    x0, y0, x1, y1 = box
+    tone = _tone(crop.crop, painted, distance, widths)
+    corrected = painted.astype(np.float32)
+    corrected[distance <= widths.paint_end] += tone[distance <= widths.paint_end]
+    to_patch = _crop_to_patch(crop.frame_to_crop, x0, y0)
+    size = (x1 - x0, y1 - y0)
+    rgb = _warp(corrected, to_patch, size)
+    guides = _warp(np.dstack([distance, FACE_AREA]), to_patch, size, smooth=False)
+    far, face = guides[..., 0], guides[..., 1]
+    alpha = _alpha(far, widths)
+    window = frame[y0:y1, x0:x1]
+    ring = (far > widths.alpha_end) & (far < FAR_PX / 2) & (face > 0.5)
+    core = (alpha == 1) & (face > 0.5)
+    original = _warp(crop.crop.astype(np.float32), to_patch, size)
+    rgb = match_detail(rgb, original, window, ring, core, crop.frame_to_crop, (x0, y0))
+    return Patch(x0, y0, np.clip(rgb, 0, 255), alpha)
+
+
+def apply_patches(frame: U8, patches: list[Patch]) -> U8:
+    """Lay patches into a copy of a picture, the last one on top.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB.
+        patches: As ``make_patch`` gives them for this frame.
+
+    Returns:
+        (H, W, 3) uint8 RGB; equal to ``frame`` bit for bit where every alpha is 0.
+    """
+    result = frame.copy()
+    for patch in patches:
+        height, width = patch.alpha.shape
+        window = result[patch.y : patch.y + height, patch.x : patch.x + width]
+        window[...] = blend(window, patch.rgb, patch.alpha)
+    return result
+
+
+def blend(
+    samples: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], painted: F32, alpha: F32
+) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Mix paint into samples of 8 or 16 bits.
+
+    Args:
+        samples: (h, w, C) or (h, w), uint8 or uint16 over its full range.
+        painted: The same shape, float32 in [0, 255].
+        alpha: (h, w) float32 in [0, 1].
+
+    Returns:
+        Like ``samples``, rounded to nearest; equal to them bit for bit where alpha is 0.
+    """
+    scale = np.float32(np.iinfo(samples.dtype).max / 255)
+    weight = alpha[..., None] if samples.ndim == 3 else alpha
+    base = samples.astype(np.float32)
+    mixed = base + weight * (painted * scale - base)
+    return np.rint(mixed).astype(samples.dtype)
+
+
+def _distance(mask: F32) -> F32:
+    """Distance of each crop pixel to the mask, 0 inside, cut at ``FAR_PX``.
+
+    Slightly smoothed: the steps of the pixel grid would show in the contour of an enlarged face.
+    """
+    outside = (mask < MASK_LEVEL).astype(np.uint8)
+    if outside.all():
+        return np.full(mask.shape, FAR_PX, np.float32)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    distance = cv2.GaussianBlur(np.minimum(distance, FAR_PX), (5, 5), 1.0)
+    return distance.astype(np.float32, copy=False)
+
+
+def _alpha(distance: F32, widths: _Widths) -> F32:
+    t = np.clip((widths.alpha_end - distance) / np.float32(widths.feather), 0, 1)
+    return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:
+    """What to add to the paint so that it meets the picture at the feather.
+
+    Compares both on the true skin between rim and guard, and carries the difference inwards
+    smoothly.
+
+    Returns:
+        (256, 256, 3) float32, within ``TONE_LIMIT`` of 0.
+    """
+    band = (distance > widths.rim) & (distance <= widths.alpha_end)
+    if not band.any():
+        return np.zeros((*distance.shape, 3), np.float32)
+    difference = original[band].astype(np.float32) - painted[band]
+    middle = np.median(difference, axis=0)
+    strange = np.abs(difference - middle).max(axis=1) / TONE_OUTLIER
+    weight = np.exp(-(strange**2)) * (0.1 + 0.9 * FACE_AREA[band])
+    sums = np.zeros((*distance.shape, 4), np.float32)
+    sums[band] = np.column_stack([difference * weight[:, None], weight])
+    cells = cv2.resize(sums, (TONE_GRID, TONE_GRID), interpolation=cv2.INTER_AREA)
+    spread = cv2.GaussianBlur(cells, (0, 0), 1.5) + 1e-3 * cells.mean(axis=(0, 1))
+    field = spread[..., :3] / np.maximum(spread[..., 3:], 1e-9)
+    field = np.clip(field, -TONE_LIMIT, TONE_LIMIT)
+    return cv2.resize(field, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
+def _frame_box(
+    inside: npt.NDArray[np.bool_], frame_to_crop: F32, shape: tuple[int, ...]
+) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 in the frame of the crop's marked part and what lies around it."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return None
+    x0, x1, y0, y1 = columns[0] - 1, columns[-1] + 1, rows[0] - 1, rows[-1] + 1
+    corners = np.array([[x0, y0, 1], [x1, y0, 1], [x0, y1, 1], [x1, y1, 1]], np.float64)
+    points = corners @ cv2.invertAffineTransform(frame_to_crop.astype(np.float64)).T
+    left, top = np.maximum(np.floor(points.min(axis=0)).astype(int), 0)
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 1, (shape[1], shape[0]))
+    if left >= right or top >= bottom:
+        return None
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _crop_to_patch(frame_to_crop: F32, x: int, y: int) -> npt.NDArray[np.float64]:
+    matrix = cv2.invertAffineTransform(frame_to_crop.astype(np.float64))
+    matrix[:, 2] -= (x, y)
+    return np.asarray(matrix, np.float64)
+
+
+def _warp(
+    picture: F32, to_patch: npt.NDArray[np.float64], size: tuple[int, int], *, smooth: bool = True
+) -> F32:
+    """Carry a crop-sized picture to the patch, antialiased where it shrinks.
+
+    Args:
+        picture: (256, 256, C) float32.
+        to_patch: (2, 3) from crop to patch pixels.
+        size: Width and height of the patch.
+        smooth: Cubic, which keeps a picture sharp; linear never leaves the range of its samples.
+    """
+    scale = float(np.hypot(to_patch[0, 0], to_patch[1, 0]))
+    if scale < 1:
+        side = max(1, round(CROP_SIZE * scale))
+        ratio = side / CROP_SIZE
+        picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        # Centres of pixels lie at integers: shrinking moves them by half a pixel's difference.
+        shift = 0.5 * ratio - 0.5
+        shrink = np.array([[ratio, 0, shift], [0, ratio, shift], [0, 0, 1]])
+        to_patch = to_patch @ np.linalg.inv(shrink)
+    flags = cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
+    return cv2.warpAffine(picture, to_patch, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]

@@ -1,0 +1,307 @@
+"""detect -> align -> segment -> generate -> composite: the public way from an array to an array."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from .align import crop_matrix, warp_face
+from .backends import BACKENDS, Backend
+from .composite import apply_patches, make_patch, paint_mask
+from .detect import DETECTORS, Detector
+from .errors import InputError, OptionError
+from .expressions import ALL, AUTO, expression_weights
+from .face_area import own_covering, share_mask
+from .generate import Generator
+from .models import GENERATOR, SEGMENTER, ModelEntry, load_manifest, model_folder, verified_path
+from .segment import Segmenter
+from .selection import select
+from .types import CROP_SIZE, F32, U8, Face, FaceCrop, FaceResult, FaceStatus, Patch, Result
+
+
+class Unmasker:
+    """Takes the masks off the faces of a picture.
+
+        from ecgan.engine.pipeline import Unmasker
+
+        with Unmasker() as unmasker:
+            picture = unmasker.unmask(frame, "happy").image
+
+    Networks are opened on first use and their hashes verified. Every method may be called from
+    several threads at once.
+
+    Args:
+        models: Folder with ``manifest.json`` and the model files; None for those that ship.
+        backend: Registry name of the runtime for segmenter and generator.
+        device: "auto", "cpu" or "cuda:N"; a device that cannot be had is an error.
+        detector: Registry name of the face detector.
+        threads: Threads for each network; None for one per core.
+        precision: "fp32", or another for which the models have files.
+        detector_options: Further arguments of the detector, such as ``score`` or ``path``.
+
+    Raises:
+        OptionError: An unknown backend, detector or precision.
+        ModelMissing: The folder holds no manifest, or it names no segmenter or generator.
+        ModelMismatch: The manifest cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        models: Path | None = None,
+        backend: str = "onnxruntime",
+        device: str = "auto",
+        detector: str = "retinaface",
+        threads: int | None = None,
+        precision: str = "fp32",
+        detector_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._folder = models or model_folder()
+        manifest = load_manifest(self._folder)
+        self._entries = {kind: manifest.of_kind(kind) for kind in (SEGMENTER, GENERATOR)}
+        self._backend_class = BACKENDS[backend]
+        self._detector_class = DETECTORS[detector]
+        self._detector_options = dict(detector_options or {})
+        self._device, self._threads, self._precision = device, threads, precision
+        self._lock = threading.Lock()
+        self._detector: Detector | None = None
+        self._segmenter: Segmenter | None = None
+        self._generator: Generator | None = None
+
+    @property
+    def detector(self) -> Detector:
+        """The face detector, opened on first use."""
+        with self._lock:
+            if self._detector is None:
+                self._detector = self._detector_class(
+                    threads=self._threads, **self._detector_options
+                )
+            return self._detector
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The segmenter, opened on first use."""
+        with self._lock:
+            if self._segmenter is None:
+                entry = self._entries[SEGMENTER]
+                self._segmenter = Segmenter(self._open(entry), entry.threshold)
+            return self._segmenter
+
+    @property
+    def generator(self) -> Generator:
+        """The generator, opened on first use."""
+        with self._lock:
+            if self._generator is None:
+                entry = self._entries[GENERATOR]
+                self._generator = Generator(self._open(entry), auto=entry.auto)
+            return self._generator
+
+    def detect(self, frame: U8) -> list[Face]:
+        """Find the faces of a picture.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+
+        Returns:
+            All faces, left to right: face i is number i + 1.
+        """
+        _check_frame(frame)
+        faces = self.detector.detect(frame)
+        return sorted(faces, key=lambda face: float(face.bbox[0] + face.bbox[2]))
+
+    def crop(self, frame: U8, faces: list[Face]) -> list[FaceCrop]:
+        """Align faces and look for a worn covering on each.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            faces: Faces of that frame.
+
+        Returns:
+            One crop per face, in the same order; its mask holds only what this face wears.
+        """
+        crops = _aligned(frame, faces)
+        pictures = np.stack([crop.crop for crop in crops]) if crops else _NO_CROPS
+        masks = [own_covering(mask) for mask in self.segmenter.masks(pictures)]
+        return [_with_mask(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
+
+    def paint(self, frame: U8, crops: list[FaceCrop], weights: F32) -> list[Patch]:
+        """Paint what the masks hide.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            crops: Faces of that frame, with the masks to repaint.
+            weights: (K, 7) float32, one row per crop, as ``expression_weights`` gives them.
+
+        Returns:
+            One patch per crop in depth order, the largest face last: lay them in this order.
+
+        Raises:
+            OptionError: All weights of a row are zero and the model cannot do that.
+        """
+        if not crops:
+            return []
+        pictures = np.stack([crop.crop for crop in crops])
+        masks = np.stack([paint_mask(crop.mask, crop.side_px) for crop in crops])
+        painted = self.generator.paint(pictures, masks, weights)
+        depth = sorted(range(len(crops)), key=lambda i: crops[i].side_px)
+        return [make_patch(frame, crops[i], painted[i]) for i in depth]
+
+    def unmask(
+        self,
+        frame: U8,
+        expression: str = AUTO,
+        *,
+        intensity: float = 1.0,
+        faces: str = "all",
+        face_expressions: Mapping[int, str] | None = None,
+        min_face: int = 32,
+        mask: F32 | None = None,
+    ) -> Result:
+        """Take the masks off a picture.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            expression: Name, alias, blend such as "happy:0.7,surprise:0.3", or "auto".
+            intensity: Factor on the expression's weights, 0 to 1.5.
+            faces: "all", "largest", or a face's number, counted from 1 left to right.
+            face_expressions: Number of a face -> its own expression.
+            min_face: Faces whose box is lower than this many pixels are left alone.
+            mask: (H, W) float32 in [0, 1] used instead of the segmenter; 1 = repaint.
+
+        Returns:
+            The picture, and what was done with each face. Without a face it is the input.
+
+        Raises:
+            OptionError: An option has a wrong value, or names a face that is not there.
+            InputError: ``frame`` or ``mask`` is not such an array.
+        """
+        own = dict(face_expressions or {})
+        weights = _weights({0: expression, **own}, intensity)
+        if mask is not None:
+            _check_mask(mask, frame)
+        found = self.detect(frame)
+        results = select(found, faces, min_face, own)
+        wanted = [i for i, result in enumerate(results) if result.status is FaceStatus.CHANGED]
+        crops = self._crops(frame, [found[i] for i in wanted], mask)
+        painted: list[tuple[FaceCrop, F32]] = []
+        for i, crop in zip(wanted, crops, strict=True):
+            covered = self.segmenter.claims(crop.mask) if mask is None else bool(crop.mask.any())
+            status = FaceStatus.CHANGED if covered else FaceStatus.NO_MASK
+            results[i] = FaceResult(i + 1, crop.face, status, crop.mask_share, crop.side_px)
+            if covered:
+                painted.append((crop, weights.get(i + 1, weights[0])))
+        return self._finish(frame, painted, results)
+
+    def describe(self) -> dict[str, str]:
+        """What really runs: opens the networks, since only then the device is known."""
+        return {
+            "backend": self.generator.backend.name,
+            "device": self.generator.backend.device,
+            "detector": self.detector.name,
+            "segmenter": self._entries[SEGMENTER].name,
+            "generator": self._entries[GENERATOR].name,
+            "precision": self._precision,
+            "licence": self._entries[GENERATOR].licence,
+        }
+
+    def close(self) -> None:
+        """Release the networks; they are opened again when needed."""
+        with self._lock:
+            for part in (self._segmenter, self._generator):
+                if part is not None:
+                    part.backend.close()
+            self._detector = self._segmenter = self._generator = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _open(self, entry: ModelEntry) -> Backend:
+        path = verified_path(self._folder, entry, self._precision)
+        backend: Backend = self._backend_class.open(
+            path, device=self._device, threads=self._threads
+        )
+        return backend
+
+    def _crops(self, frame: U8, faces: list[Face], mask: F32 | None) -> list[FaceCrop]:
+        if mask is None:
+            return self.crop(frame, faces)
+        crops = _aligned(frame, faces)
+        shares = share_mask(mask, [crop.frame_to_crop for crop in crops])
+        return [_with_mask(crop, part) for crop, part in zip(crops, shares, strict=True)]
+
+    def _finish(
+        self, frame: U8, painted: list[tuple[FaceCrop, F32]], results: list[FaceResult]
+    ) -> Result:
+        crops = [crop for crop, _ in painted]
+        weights = np.array([weights for _, weights in painted], np.float32)
+        patches = self.paint(frame, crops, weights)
+        union = np.zeros(frame.shape[:2], np.float32)
+        for patch in patches:
+            height, width = patch.alpha.shape
+            window = union[patch.y : patch.y + height, patch.x : patch.x + width]
+            np.maximum(window, patch.alpha, out=window)
+        return Result(apply_patches(frame, patches), patches, results, union)
+
+
+_NO_CROPS = np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+_NO_MASK = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
+
+
+def _aligned(frame: U8, faces: list[Face]) -> list[FaceCrop]:
+    matrices = [crop_matrix(face.landmarks) for face in faces]
+    return [
+        FaceCrop(face, matrix, warp_face(frame, matrix), _NO_MASK)
+        for face, matrix in zip(faces, matrices, strict=True)
+    ]
+
+
+def _with_mask(crop: FaceCrop, mask: F32) -> FaceCrop:
+    return FaceCrop(crop.face, crop.frame_to_crop, crop.crop, mask)
+
+
+def _weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:
+    """Weights per face number; 0 is every other face.
+
+    Intensity says nothing to ``auto``: a mistake where all is ``auto``, but not where one face is.
+    """
+    if ALL in [request.strip().lower() for request in requests.values()]:
+        raise OptionError(
+            f"expression '{ALL}' is seven pictures, expected one expression",
+            hint="call once per name of ecgan.engine.expressions.EXPRESSIONS",
+        )
+    is_auto = {number: text.strip().lower() == AUTO for number, text in requests.items()}
+    return {
+        number: expression_weights(
+            text, 1.0 if is_auto[number] and not all(is_auto.values()) else intensity
+        )
+        for number, text in requests.items()
+    }
+
+
+def _check_frame(frame: U8) -> None:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+        raise InputError(
+            f"the picture is '{frame.dtype} {frame.shape}', expected uint8 (H, W, 3) RGB"
+        )
+
+
+def _check_mask(mask: F32, frame: U8) -> None:
+    if mask.dtype != np.float32 or mask.shape != frame.shape[:2]:
+        raise InputError(
+            f"the mask is '{mask.dtype} {mask.shape}', expected float32 {frame.shape[:2]}"
+        )
+    if not (mask.min() >= 0 and mask.max() <= 1):
+        raise InputError(f"the mask goes from {mask.min()} to {mask.max()}, expected 0 to 1")
