@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..errors import EcganError, InternalError, OutputError, PartialFailure
+from ..media.output import check_output
 from .inputs import VIDEO, Task
 from .report import FileReport, Progress, UnmaskOptions
 
@@ -61,12 +62,14 @@ def _without_models(task: Task, options: UnmaskOptions, *, alone: bool) -> FileR
     source = task.source
     if source.problem is not None:
         return _failed(task, source.problem)
-    if options.overwrite or not task.target.exists():
-        return None
-    if alone and source.named:
-        taken = OutputError(f"output '{task.target}' exists", hint="--overwrite replaces it")
-        return _failed(task, taken)
-    return FileReport(source.path, source.kind, status="skipped", output=task.target)
+    done_before = task.target.exists() and not options.overwrite
+    if done_before and not (alone and source.named):
+        return FileReport(source.path, source.kind, status="skipped", output=task.target)
+    try:
+        check_output(source.path, task.target, overwrite=options.overwrite)
+    except OutputError as error:
+        return _failed(task, error)
+    return None
 
 
 def _attempt(
