@@ -10,7 +10,7 @@ from ecgan.engine.types import F32
 
 from . import colors, folds, patterns
 from .base import Band, Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, wear
+from .wearing import ear_loops, side_angle, wear
 
 
 class ClothMask:
@@ -26,30 +26,31 @@ class ClothMask:
         return self._gaiter(rng)
 
     def _sewn(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(132, 152), rng.uniform(222, 248)
+        peak, chin = rng.uniform(132, 152), rng.uniform(226, 252)
+        radius = rng.uniform(76, 85)
         shape = MaskShape(
-            side_angle=rng.uniform(0.95, 1.35),
+            side_angle=side_angle(rng.uniform(58, 77), radius),
             peak_y=peak,
             side_top_y=peak + rng.uniform(-2, 24),
             side_bottom_y=chin - rng.uniform(8, 44),
             chin_y=chin,
             top_power=rng.uniform(0.9, 2.4),
             bottom_power=rng.uniform(1.4, 3.0),
-            taper=rng.uniform(0.0, 0.28),
+            taper=rng.uniform(0.0, 0.4),
             bulge=rng.uniform(-0.04, 0.06),
             corner=rng.uniform(0, 9),
-            radius=rng.uniform(76, 87),
+            radius=radius,
         )
-        return replace(wear(shape, rng), bands=ear_loops(rng, (1.3, 5.5)))
+        return replace(wear(shape, rng), bands=ear_loops(rng, (1.0, 4.2)))
 
     def _stretch(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(132, 150), rng.uniform(222, 246)
-        side = peak + rng.uniform(0, 26)
+        peak, chin = rng.uniform(132, 150), rng.uniform(226, 250)
+        side = peak + rng.uniform(-4, 22)
         shape = MaskShape(
-            side_angle=rng.uniform(1.1, 1.4),
+            side_angle=rng.uniform(1.15, 1.5),
             peak_y=peak,
             side_top_y=side,
-            side_bottom_y=side + rng.uniform(24, 44),
+            side_bottom_y=side + rng.uniform(10, 40),
             chin_y=chin,
             top_power=rng.uniform(0.7, 1.3),
             bottom_power=rng.uniform(1.3, 2.2),
@@ -57,7 +58,7 @@ class ClothMask:
             corner=rng.uniform(0, 3),
             radius=rng.uniform(76, 86),
         )
-        ear = Band(rng.uniform(0.3, 0.6), rng.uniform(1.5, 2.0), side, rng.uniform(4, 14), 0.0)
+        ear = Band(rng.uniform(0.3, 0.6), rng.uniform(1.5, 2.0), side, rng.uniform(3, 11), 0.0)
         sides = [(ear,) if rng.random() < 0.75 else () for _ in range(2)]
         return replace(wear(shape, rng), bands=(sides[0], sides[1]))
 

@@ -33,7 +33,7 @@ def _enlarged(image: U8, factor: float) -> U8:
 
 def _noisy(image: U8, rng: np.random.Generator) -> U8:
     h, w = image.shape[:2]
-    strength = np.float32(rng.uniform(0.5, 7.0) if rng.random() < 0.85 else rng.uniform(7, 16))
+    strength = np.float32(rng.uniform(0.5, 4.0) if rng.random() < 0.85 else rng.uniform(4, 12))
     grain = rng.standard_normal((h, w), dtype=np.float32)
     if rng.random() < 0.5:  # noise that was denoised or enlarged is coarser
         grain = cv2.GaussianBlur(grain, (3, 3), 0.8) * 1.8

@@ -77,9 +77,15 @@ def hem(cloth: Cloth, rng: np.random.Generator, inset: float, strength: float) -
 
 
 def dome(cloth: Cloth, rng: np.random.Generator) -> F32:
-    """Shade of the whole form: sides and chin turn away, the light comes from somewhere."""
+    """Shade of the whole form: sides and chin turn away, nose and chin bulge in the light."""
     from_side = np.float32(rng.normal(0, 0.1))
     round_off = np.float32(rng.uniform(0.02, 0.16))
     under = np.float32(rng.uniform(0.0, 0.35))
     below = np.clip(cloth.v - 0.55, 0.0, 1.0)
-    return from_side * cloth.u - round_off * cloth.u**2 - under * below * below * 2.0
+    shade = from_side * cloth.u - round_off * cloth.u**2 - under * below * below * 2.0
+    ridge = np.float32(rng.uniform(8, 18))  # half width of the nose under the cloth
+    nose = np.exp(-((cloth.across / ridge) ** 2)) * np.clip(1.0 - 1.8 * cloth.v, 0.0, 1.0)
+    shade += nose * (np.float32(rng.normal(0, 0.16)) * cloth.across / ridge)
+    shade += nose * np.float32(rng.uniform(-0.03, 0.1))
+    front = np.exp(-((cloth.across / 34.0) ** 2) - ((cloth.v - 0.5) / 0.3) ** 2)
+    return shade + front * np.float32(rng.uniform(-0.06, 0.12))

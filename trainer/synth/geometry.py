@@ -17,6 +17,7 @@ EYE_DISTANCE = 63.8
 NOSE_DEPTH = 45.0  # sideways travel of the nose tip against the eyes, per sine of the yaw
 EYE_DEPTH = 0.8  # depth of the eyes over the head's radius: the crop is centred on them
 PIVOT_Y = 180.0
+_RIM = 1.42  # beyond this angle a loop has gone round the head
 _U = np.linspace(-1.0, 1.0, 33, dtype=np.float32)
 _W = np.linspace(0.0, 1.0, 9, dtype=np.float32)[1:-1]
 
@@ -50,11 +51,14 @@ class FaceFrame:
         eye_units = np.hypot(*(pts[1] - pts[0])) / EYE_DISTANCE
         down_units = float(np.hypot(*down))
         yaw = float(np.arcsin(np.clip(nose[0] / (NOSE_DEPTH * down_units), -0.7, 0.7)))
-        wide = np.clip(eye_units / np.cos(yaw), 0.85 * down_units, 1.2 * down_units)
+        wide = float(np.clip(eye_units / np.cos(yaw), 0.85 * down_units, 1.2 * down_units))
+        # a smile lifts the mouth corners but not the chin, so the width has a say in the height
+        tall = 0.5 * (down_units + wide)
         unit[:, 0] *= wide
+        unit[:, 1] *= tall / down_units
         origin = eyes - unit[:, 1] * EYE_Y
         matrix = np.concatenate([unit, origin[:, None]], 1).astype(np.float32)
-        return FaceFrame(matrix, yaw, float(0.5 * (wide + down_units)))
+        return FaceFrame(matrix, yaw, 0.5 * (wide + tall))
 
     def place(self, shape: MaskShape, angle: F32, y: F32) -> F32:
         """Picture points (n, 2) of cylinder points at ``angle`` (n,) and height ``y`` (n,)."""
@@ -85,10 +89,13 @@ def _band_points(shape: MaskShape, frame: FaceFrame, side: int, band: Band) -> F
     top, bottom = shape.top(u)[0], shape.bottom(u)[0]
     y0 = top + band.v * (bottom - top)
     a0 = side * 0.97 * float(shape.half_angle(np.float32(y0)))
-    t = np.linspace(0.0, 1.0, 7, dtype=np.float32)
+    t = np.linspace(0.0, 1.0, 13, dtype=np.float32)
     angle = a0 + (side * band.end_angle - a0) * t
     y = y0 + (band.end_y - y0) * t + band.sag * 4.0 * t * (1.0 - t)
-    return frame.place(shape, angle, y)
+    seen = np.abs(angle + frame.yaw) < _RIM
+    seen[0] = True
+    last = int(np.argmin(seen)) if not seen.all() else len(seen)
+    return frame.place(shape, angle[:last], y[:last])
 
 
 def fill(points: F32, size: int) -> F32:

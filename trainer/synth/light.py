@@ -46,7 +46,7 @@ def light_of(face: U8, frame: FaceFrame, rng: np.random.Generator) -> Light:
     field = np.clip(mean / reference, 0.35, 1.7) ** np.float32(rng.uniform(0.6, 1.1))
     field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     bright = 0.5 * np.percentile(skin, 85) / 190.0 + 0.5 * np.percentile(grey, 97) / 240.0
-    exposure = float(np.clip(bright * rng.uniform(0.82, 1.12), 0.2, 1.15))
+    exposure = float(np.clip(bright * rng.uniform(0.85, 1.18), 0.2, 1.15))
     white = np.float32(255.0 * exposure) * _cast(small, grey, rng)
     return Light(field.astype(np.float32), white, _blur_of(face, frame))
 

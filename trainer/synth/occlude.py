@@ -52,22 +52,65 @@ def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -
     """Two to four fingers and a palm reach in from below or beside."""
     size = face.shape[0]
     color = skin_color(face, frame) * np.float32(rng.uniform(0.8, 1.12))
+    if rng.random() < 0.12:  # a glove
+        color = np.float32(rng.uniform(20, 235)) * rng.uniform(0.6, 1.0, 3).astype(np.float32)
     tip = np.float32([rng.uniform(-60, 60), rng.uniform(165, 225)])
     angle = np.arctan2(260 - tip[1], tip[0] * 1.2) + rng.uniform(-0.5, 0.5)
     along = np.float32([np.cos(angle), np.sin(angle)])
     aside = np.float32([-along[1], along[0]])
     width = rng.uniform(13, 19)
     total = np.zeros((size, size), np.float32)
-    for k in range(int(rng.integers(1, 5))):
-        start = tip + aside * (k * width * 1.02) + along * rng.uniform(-8, 8)
-        bend = start + along * 38 + aside * rng.uniform(-4, 4)
+    count = int(rng.integers(2, 5))
+    for k in range(count):
+        apart = k - 0.5 * (count - 1)
+        reach = 7.0 * apart * apart + rng.uniform(-6, 6)
+        start = tip + aside * (apart * width * rng.uniform(0.98, 1.2)) + along * reach
+        bend = start + along * 36 - aside * (apart * rng.uniform(0, 3))
         points = np.stack([start, bend, bend + along * 110])
         one = _stroke(to_picture(frame, points), width * frame.scale, size)
-        shade = cv2.GaussianBlur(one, (0, 0), 0.25 * width * frame.scale)
+        shade = cv2.GaussianBlur(one, (0, 0), max(0.25 * width * frame.scale, 0.4))
         lit = color * np.clip(0.45 + 0.62 * shade, 0, 1.08)[..., None]
         canvas += one[..., None] * (lit - canvas)
         total = np.maximum(total, one)
     return total
+
+
+def in_front(face: U8, frame: FaceFrame) -> F32:
+    """What of the picture beside the cheeks is hair, hand or background, not skin.
+
+    A mask drawn below it follows the true outline of the face. A side with a beard, whose jaw
+    differs from its cheek, stays free.
+
+    Returns:
+        (S, S) float32 in [0, 1]; 0 within 42 template pixels of the nose axis.
+    """
+    size = face.shape[0]
+    n = max(32, size // 3)
+    small = cv2.resize(face, (n, n), interpolation=cv2.INTER_AREA)
+    logs = cv2.log(cv2.blur(small, (3, 3)).astype(np.float32) + 10.0)
+    inverse = cv2.invertAffineTransform(frame.matrix)
+    ramp = (np.arange(n, dtype=np.float32) + 0.5) * (size / n) - 0.5
+    x = inverse[0, 0] * ramp[None, :] + inverse[0, 1] * ramp[:, None] + inverse[0, 2]
+    x = x + np.float32(25.0 * np.sin(frame.yaw))
+    apart = np.zeros((n, n), np.float32)
+    for side in (-1, 1):
+        points = np.float32([[side * 36, 152], [side * 30, 164], [side * 40, 194]])
+        points[:, 0] -= 25.0 * np.sin(frame.yaw)
+        at = np.clip(to_picture(frame, points) * (n / size), 0, n - 1).astype(int)
+        cheek = 0.5 * (logs[at[0, 1], at[0, 0]] + logs[at[1, 1], at[1, 0]])
+        if _unlike(logs[at[2, 1], at[2, 0]], cheek) > 0.5:
+            continue
+        gate = np.clip((side * x - 42.0) / 12.0, 0.0, 1.0)
+        apart += gate * np.clip((_unlike(logs, cheek) - 0.55) * 4.0, 0.0, 1.0)
+    large = cv2.resize(apart, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.clip((large - 0.5) * 2.0 + 0.5, 0.0, 1.0)
+
+
+def _unlike(logs: F32, reference: F32) -> F32:
+    """Distance of log colours (..., 3); hue counts more than brightness, which shade changes."""
+    d = logs - reference
+    grey = d.mean(-1, keepdims=True)
+    return np.sqrt(0.6 * grey[..., 0] ** 2 + 6.0 * ((d - grey) ** 2).mean(-1))
 
 
 def hair(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:

@@ -101,10 +101,10 @@ def _flowers(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
 
 def _blotches(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
     """Several colours that flow into each other: tie-dye, watercolour, photographs."""
-    n = int(rng.integers(2, 9))
+    n = int(rng.integers(2, 7))
     mix = np.stack([folds.noise(cloth, rng, (n, n)) for _ in range(3)], -1)
     mean = colors.any_color(rng, palette)
-    return np.clip(mean + mix * np.float32(rng.uniform(0.08, 0.3)), 0.02, 1.0)
+    return np.clip(mean + mix * np.float32(rng.uniform(0.04, 0.2)), 0.02, 1.0)
 
 
 def _logo(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:

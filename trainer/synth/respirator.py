@@ -11,7 +11,7 @@ from ecgan.engine.types import F32
 
 from . import colors, folds
 from .base import Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, head_straps, wear
+from .wearing import ear_loops, head_straps, side_angle, wear
 
 _STRAPS = [
     colors.rgb(238, 238, 234),
@@ -32,40 +32,42 @@ class Respirator:
         return self._cup(rng)
 
     def _folded(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(131, 149), rng.uniform(226, 250)
+        peak, chin = rng.uniform(131, 149), rng.uniform(230, 256)
+        radius = rng.uniform(78, 87)
         shape = MaskShape(
-            side_angle=rng.uniform(0.9, 1.2),
+            side_angle=side_angle(rng.uniform(58, 76), radius),
             peak_y=peak,
             side_top_y=peak + rng.uniform(16, 38),
             side_bottom_y=chin - rng.uniform(22, 48),
             chin_y=chin,
             top_power=rng.uniform(0.9, 1.6),
             bottom_power=rng.uniform(1.2, 2.2),
-            taper=rng.uniform(0.05, 0.3),
+            taper=rng.uniform(0.1, 0.45),
             bulge=rng.uniform(0.0, 0.06),
             corner=rng.uniform(2, 10),
-            radius=rng.uniform(78, 88),
+            radius=radius,
         )
-        bands = ear_loops(rng, (1.6, 4.5)) if rng.random() < 0.8 else head_straps(rng, (2.5, 6))
+        bands = ear_loops(rng, (1.2, 3.6)) if rng.random() < 0.8 else head_straps(rng, (2.5, 6))
         return replace(wear(shape, rng), bands=bands)
 
     def _cup(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(131, 148), rng.uniform(222, 246)
+        peak, chin = rng.uniform(131, 148), rng.uniform(228, 252)
+        radius = rng.uniform(80, 90)
         middle = 0.5 * (peak + chin)
         shape = MaskShape(
-            side_angle=rng.uniform(0.82, 1.05),
+            side_angle=side_angle(rng.uniform(56, 70), radius),
             peak_y=peak,
             side_top_y=middle - rng.uniform(8, 22),
             side_bottom_y=middle + rng.uniform(8, 24),
             chin_y=chin,
             top_power=rng.uniform(1.5, 2.3),
             bottom_power=rng.uniform(2.0, 3.2),
-            taper=rng.uniform(0.0, 0.12),
+            taper=rng.uniform(0.0, 0.2),
             bulge=rng.uniform(0.02, 0.12),
             corner=rng.uniform(2, 8),
-            radius=rng.uniform(80, 90),
+            radius=radius,
         )
-        return replace(wear(shape, rng), bands=head_straps(rng, (2.5, 6.5)))
+        return replace(wear(shape, rng), bands=head_straps(rng, (2.0, 5.5)))
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour, ridges, nose strip, text and valve."""

@@ -10,7 +10,7 @@ from ecgan.engine.types import F32
 
 from . import colors, folds
 from .base import Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, wear
+from .wearing import ear_loops, side_angle, wear
 
 _TRAIN = [
     colors.rgb(150, 200, 232),  # light blue
@@ -33,21 +33,22 @@ class Surgical:
         """Draw an outline: a wide rectangle that bows over nose and chin."""
         peak = rng.uniform(135, 152)
         side = peak + rng.uniform(0, 16)
-        chin = rng.uniform(222, 246)
+        chin = rng.uniform(226, 252)
+        radius = rng.uniform(76, 85)
         shape = MaskShape(
-            side_angle=rng.uniform(0.98, 1.3),
+            side_angle=side_angle(rng.uniform(59, 76), radius),
             peak_y=peak,
             side_top_y=side,
             side_bottom_y=chin - rng.uniform(8, 34),
             chin_y=chin,
             top_power=rng.uniform(1.0, 2.4),
             bottom_power=rng.uniform(1.6, 3.2),
-            taper=rng.uniform(0.02, 0.24),
+            taper=rng.uniform(0.04, 0.4),
             bulge=rng.uniform(-0.04, 0.05),
             corner=rng.uniform(0, 5),
-            radius=rng.uniform(76, 86),
+            radius=radius,
         )
-        return replace(wear(shape, rng), bands=ear_loops(rng, (1.2, 3.6)))
+        return replace(wear(shape, rng), bands=ear_loops(rng, (1.0, 3.0)))
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour, pleats, wire and edges."""

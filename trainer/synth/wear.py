@@ -15,6 +15,7 @@ from .light import Light, light_of
 from .styles import draw_style
 
 _OCCLUDED = 0.08
+_TUCKED = 0.6  # share of masks that go behind the picture's own hair and the face's outline
 
 
 def mask_shape(
@@ -70,6 +71,9 @@ def wear_mask(
     light = light_of(face, frame, rng)
     body = _soften(fill(outline(shape, frame), size), light.blur)
     bands = _soften(draw_bands(shape, frame, size), light.blur) * (1.0 - body)
+    if rng.random() < _TUCKED:
+        behind = 1.0 - occlude.in_front(face, frame)
+        body, bands = body * behind, bands * behind
     mask = body + bands
     canvas = face.astype(np.float32)
     if degrade:

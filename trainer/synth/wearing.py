@@ -9,12 +9,17 @@ import numpy as np
 from .base import Band, MaskShape
 
 
+def side_angle(half_width: float, radius: float) -> float:
+    """Angle on a cylinder of ``radius`` at which a mask is ``half_width`` wide, seen frontally."""
+    return float(np.arcsin(min(half_width / radius, 0.985)))
+
+
 def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
-    """Move a well-worn mask the way people wear it: most stay, one in eight slips."""
+    """Move a well-worn mask the way people wear it: one in seven slips."""
     how = rng.random()
     shift = (float(rng.normal(0, 1.5)), float(rng.normal(0, 2.0)))
     tilt, lean = float(rng.normal(0, 0.02)), float(rng.normal(0, 2.0))
-    if how < 0.05:  # nose free
+    if how < 0.065:  # nose free
         low = rng.uniform(14, 30)
         return replace(
             shape,
@@ -26,7 +31,7 @@ def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
             tilt=tilt,
             lean=lean,
         )
-    if how < 0.07:  # at the chin, mouth free
+    if how < 0.09:  # at the chin, mouth free
         low = rng.uniform(55, 72)
         return replace(
             shape,
@@ -38,7 +43,7 @@ def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
             tilt=tilt,
             lean=lean,
         )
-    if how < 0.12:  # crooked or half off
+    if how < 0.14:  # crooked or half off
         tilt = float(rng.choice([-1, 1]) * rng.uniform(0.07, 0.2))
         shift = (float(rng.normal(0, 7)), float(rng.normal(2, 6)))
         lean = float(rng.normal(0, 8))
@@ -60,8 +65,8 @@ def ear_loops(
         angle = rng.uniform(1.5, 2.0)
         jitter = rng.normal(0, 3)
         return (
-            Band(high, angle, ear + jitter, thick, rng.uniform(-2, 4)),
-            Band(low, angle, ear + gap + jitter, thick, rng.uniform(0, 5)),
+            Band(high, angle, ear + jitter, thick, rng.uniform(-1, 2)),
+            Band(low, angle, ear + gap + jitter, thick, rng.uniform(-1, 4)),
         )
 
     return side(), side()

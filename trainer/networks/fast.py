@@ -1,0 +1,141 @@
+"""`ecgan-fast`: our generator, coarse at 64x64 and refined to 256x256.
+
+The trunk is a U-Net on the four-fold reduced picture; the expression scales and shifts every
+block (a constant input plane, as in the paper, is weak); the aligned crop lets the trunk know
+where it is by coordinates and a learned constant. A light head adds detail at 128 and 256 px.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ecgan.engine.expressions import EXPRESSIONS
+
+from .blocks import Down, Film, GlobalMix, ResBlock, Up, conv, coordinates
+
+TRUNK_SIDE = 64
+EMBEDDING = 64
+
+
+class Trunk(nn.Module):
+    """Coarse painter at 64x64.
+
+    (N, 4, 64, 64) masked picture and hole, detail features (N, C0, 64, 64), embedding (N, E) ->
+    features (N, C0, 64, 64), picture (N, 3, 64, 64) about [-1, 1].
+    """
+
+    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        c0, c1, c2, c3 = widths
+        self.register_buffer("grid", coordinates(TRUNK_SIDE), persistent=False)
+        self.stem = conv(6, c0, bias=True)
+        self.enter = ResBlock(c0, EMBEDDING)
+        self.down1, self.block1 = Down(c0, c1), ResBlock(c1, EMBEDDING)
+        self.down2, self.block2 = Down(c1, c2), ResBlock(c2, EMBEDDING)
+        self.down3 = Down(c2, c3)
+        self.constant = nn.Parameter(torch.zeros(1, c3, 8, 8))
+        self.low1, self.mix1 = ResBlock(c3, EMBEDDING), GlobalMix(8)
+        self.low2, self.mix2 = ResBlock(c3, EMBEDDING), GlobalMix(8)
+        self.up2, self.out2 = Up(c3, c2), ResBlock(c2, EMBEDDING)
+        self.up1, self.out1 = Up(c2, c1), ResBlock(c1, EMBEDDING)
+        self.up0, self.out0 = Up(c1, c0), ResBlock(c0, EMBEDDING)
+        self.to_rgb = conv(c0, 3, bias=True)
+
+    def forward(
+        self, reduced: Tensor, detail: Tensor | None, embedding: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        grid = self.grid.expand(reduced.shape[0], -1, -1, -1)
+        x = self.stem(torch.cat([reduced, grid], 1))
+        if detail is not None:
+            x = x + detail
+        x0 = self.enter(x, embedding)
+        x1 = self.block1(self.down1(x0), embedding)
+        x2 = self.block2(self.down2(x1), embedding)
+        x = self.down3(x2) + self.constant
+        x = self.low1(self.mix1(x), embedding)
+        x = self.low2(self.mix2(x), embedding)
+        x = self.out2(self.up2(x, x2), embedding)
+        x = self.out1(self.up1(x, x1), embedding)
+        x = self.out0(self.up0(x, x0), embedding)
+        return x, self.to_rgb(x)
+
+
+class Head(nn.Module):
+    """Detail at 128 and 256 px on top of the trunk's features."""
+
+    def __init__(self, width: int, width_128: int, width_256: int) -> None:
+        super().__init__()
+        self.skip_128 = nn.Conv2d(4, width_128, 2, 2)
+        self.up_128 = nn.ConvTranspose2d(width, width_128, 2, 2)
+        self.film = Film(width_128, EMBEDDING)
+        self.conv_128a = conv(width_128, width_128, bias=True)
+        self.conv_128b = conv(width_128, width_128, bias=True)
+        self.up_256 = nn.ConvTranspose2d(width_128, width_256, 2, 2)
+        self.skip_256 = nn.Conv2d(4, width_256, 1)
+        self.to_rgb = conv(width_256, 3, bias=True)
+        nn.init.zeros_(self.to_rgb.weight)
+        nn.init.zeros_(self.to_rgb.bias)
+
+    def forward(
+        self, features: Tensor, coarse: Tensor, masked: Tensor, embedding: Tensor
+    ) -> Tensor:
+        x = torch.relu(self.up_128(features) + self.skip_128(masked))
+        hidden = torch.relu(self.film(self.conv_128a(x), embedding))
+        x = torch.relu(x + self.conv_128b(hidden))
+        x = torch.relu(self.up_256(x) + self.skip_256(masked))
+        enlarged = F.interpolate(coarse, scale_factor=4, mode="bilinear", align_corners=False)
+        return enlarged + self.to_rgb(x)
+
+
+class FastGenerator(nn.Module):
+    """Picture, hole, expression -> painted picture.
+
+    Args:
+        widths: Channels at 64, 32, 16 and 8 px.
+        head: Channels at 128 and 256 px.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int] = (40, 88, 176, 256),
+        head: tuple[int, int] = (20, 12),
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Linear(len(EXPRESSIONS), EMBEDDING), nn.ReLU(), nn.Linear(EMBEDDING, EMBEDDING)
+        )
+        # an unknown expression is all zeros; the first bias makes it a point of its own
+        self.trunk = Trunk(widths)
+        self.detail = nn.Conv2d(4, widths[0], 4, 4, bias=False)
+        nn.init.zeros_(self.detail.weight)
+        self.head = Head(widths[0], *head)
+
+    def coarse(self, reduced: Tensor, weights: Tensor) -> Tensor:
+        """First stage of training, without the head.
+
+        Args:
+            reduced: (N, 4, 64, 64): picture in [-1, 1] times visible share, and hole share.
+            weights: (N, 7) expression condition.
+
+        Returns:
+            (N, 3, 64, 64) about [-1, 1].
+        """
+        return self.trunk(reduced, None, self.embed(weights))[1]
+
+    def forward(self, picture: Tensor, hole: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Paint the hole.
+
+        Args:
+            picture: (N, 3, 256, 256) in [-1, 1]; what lies under the hole is not looked at.
+            hole: (N, 1, 256, 256) in [0, 1]; 1 = paint.
+            weights: (N, 7) expression condition; zeros = what fits.
+
+        Returns:
+            Painted picture (N, 3, 256, 256) and the coarse one (N, 3, 64, 64), about [-1, 1].
+        """
+        masked = torch.cat([picture * (1 - hole), hole], 1)
+        embedding = self.embed(weights)
+        features, coarse = self.trunk(F.avg_pool2d(masked, 4), self.detail(masked), embedding)
+        return self.head(features, coarse, masked, embedding), coarse

@@ -1,0 +1,391 @@
+"""Train the generator with its two discriminators: one stage, read top to bottom.
+
+A step: one forward pass of the generator; the discriminators learn to tell its composite from
+the truth; then the generator learns from reconstruction, perception, expression and from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ecgan.engine.errors import Diverged
+from ecgan.engine.expressions import EXPRESSIONS
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .config import GeneratorConfig
+from .data import FaceSet, SampleStream
+from .data.samples import draw_sample, source_weights
+from .ema import Ema
+from .holes import draw_hole
+from .losses.augment import Augment
+from .losses.hinge import feature_matching, hinge_discriminator, hinge_generator
+from .losses.region import gradient_l1, region_l1
+from .networks.fast import FastGenerator
+from .networks.teachers import (
+    load_face_expression,
+    load_face_recognition,
+    load_perceptual,
+)
+from .networks.window_discriminator import WindowDiscriminator, lower_face
+from .preview import save_grid
+from .pseudo_labels import read_expressions
+from .run_log import RunLog
+from .validate import validate_generator
+
+logger = logging.getLogger(__name__)
+
+ASKED_RECONSTRUCTION = 0.1
+"""Weight of the reconstruction where another expression than the photo's own was asked for."""
+
+LOGIT_SCALE = 3.0
+"""Divides the expression teacher's logits, which are overconfident."""
+
+
+class GeneratorRun:
+    """State of a run: networks, optimisers, position; and one step of it."""
+
+    def __init__(self, config: GeneratorConfig, run_dir: Path, faces: FaceSet) -> None:
+        self.config, self.run_dir = config, run_dir
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.faces = faces
+        self.generator = _fast(FastGenerator())
+        fine = config.size > 64
+        self.whole = _fast(WindowDiscriminator((32, 64, 128, 192) if fine else (40, 80, 160)))
+        self.lower = _fast(WindowDiscriminator((24, 48, 96, 160) if fine else (40, 80, 160)))
+        self.ema = Ema(self.generator, config.ema)
+        self.seen = 0
+        self.steps = 0
+        self._start_from(config.start)
+        self.opt_g = torch.optim.Adam(
+            self.generator.parameters(), config.learning_rate, betas=(0.5, 0.99)
+        )
+        both = [*self.whole.parameters(), *self.lower.parameters()]
+        self.opt_d = torch.optim.Adam(both, config.discriminator_rate, betas=(0.0, 0.99))
+        self.random = torch.Generator().manual_seed(config.seed)
+        self.teachers = _load_teachers(config)
+
+    # --- state -------------------------------------------------------------------------------
+
+    def _modules(self) -> dict[str, Any]:
+        return {
+            "generator": self.generator,
+            "ema": self.ema.network,
+            "whole": self.whole,
+            "lower": self.lower,
+        }
+
+    def _start_from(self, start: str) -> None:
+        if not start:
+            return
+        state = load_checkpoint(Path(start))
+        self.generator.load_state_dict(state["ema"])
+        self.ema.network.load_state_dict(state["ema"])
+        if state["config"]["size"] == self.config.size:
+            self.whole.load_state_dict(state["whole"])
+            self.lower.load_state_dict(state["lower"])
+
+    def save(self, path: Path) -> None:
+        """Write everything a resumed run needs."""
+        state: dict[str, Any] = {name: m.state_dict() for name, m in self._modules().items()}
+        state |= {
+            "opt_g": self.opt_g.state_dict(),
+            "opt_d": self.opt_d.state_dict(),
+            "random": self.random.get_state(),
+            "torch_random": torch.get_rng_state(),
+            "seen": self.seen,
+            "steps": self.steps,
+            "config": dataclasses.asdict(self.config),
+        }
+        save_checkpoint(path, state)
+
+    def resume(self, path: Path) -> None:
+        """Go on exactly where a checkpoint was written."""
+        state = load_checkpoint(path)
+        for name, module in self._modules().items():
+            module.load_state_dict(state[name])
+        self.opt_g.load_state_dict(state["opt_g"])
+        self.opt_d.load_state_dict(state["opt_d"])
+        self.random.set_state(state["random"])
+        torch.set_rng_state(state["torch_random"])
+        self.seen, self.steps = state["seen"], state["steps"]
+
+    # --- one step ----------------------------------------------------------------------------
+
+    def step(self, batch: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """One update of all networks; returns the losses."""
+        cfg = self.config
+        face, hole, valid, weights, asked = _to_tensors(batch)
+        adversarial = self.seen >= cfg.reconstruction_only or bool(cfg.start)
+        self._set_rates()
+        with torch.autocast("cpu", torch.bfloat16):
+            output, coarse = self._paint(face, hole, weights)
+        # where the picture is filling, not photo, the paint is not judged
+        painted = hole * valid
+        fake = face * (1 - painted) + output * painted
+        log: dict[str, Tensor] = {}
+        if adversarial:
+            log["d"] = self._step_discriminators(face, fake.detach(), painted, weights)
+        region = painted * torch.where(asked, ASKED_RECONSTRUCTION, 1.0)[:, None, None, None]
+        log |= self._reconstruction(output, coarse, face, region)
+        loss = cfg.weight_l1 * log["l1"] + cfg.weight_gradient * log["gradient"]
+        if "coarse" in log:
+            loss = loss + cfg.weight_l1 * log["coarse"]
+        if adversarial:
+            log["g"], log["feature"] = self._adversarial(face, fake, painted, weights, asked)
+            loss = loss + cfg.weight_adversarial * log["g"] + cfg.weight_feature * log["feature"]
+        for name, weight, value in self._perception(fake, face, painted, weights, asked, adversarial):
+            log[name] = value
+            loss = loss + weight * value
+        self.opt_g.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.generator.parameters(), cfg.clip)
+        if not torch.isfinite(norm):
+            raise Diverged(
+                f"the generator's gradient is not finite after {self.seen} samples",
+                hint="resume from the last checkpoint with a lower --learning-rate",
+            )
+        self.opt_g.step()
+        self.steps += 1
+        self.seen += face.shape[0]
+        self.ema.update(self.generator, self.steps)
+        return {name: float(value.detach()) for name, value in log.items()} | {"norm": float(norm)}
+
+    def _paint(self, face: Tensor, hole: Tensor, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.config.size == 64:
+            reduced = torch.cat([face * (1 - hole), hole], 1)
+            return self.generator.coarse(reduced, weights).float(), None
+        output, coarse = self.generator(face, hole, weights)
+        return output.float(), coarse.float()
+
+    def _reconstruction(
+        self, output: Tensor, coarse: Tensor | None, face: Tensor, region: Tensor
+    ) -> dict[str, Tensor]:
+        found = {
+            "l1": region_l1(output, face, region),
+            "gradient": gradient_l1(output, face, region),
+        }
+        if coarse is not None:
+            found["coarse"] = region_l1(coarse, F.avg_pool2d(face, 4), F.avg_pool2d(region, 4))
+        return found
+
+    def _views(self, picture: Tensor, draw: Augment, hole: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What the two discriminators see of a picture: whole face (128 px at most), lower face."""
+        picture, hole = draw.picture(picture), draw.shift(hole)
+        if picture.shape[-1] > 128:
+            whole = F.avg_pool2d(picture, 2), F.avg_pool2d(hole, 2)
+        else:
+            whole = picture, hole
+        return [whole, (lower_face(picture), lower_face(hole))]
+
+    def _step_discriminators(self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor) -> Tensor:
+        draw = Augment(face.shape[0], face.shape[-1], self.random)
+        total = face.new_zeros(())
+        _require_grad((self.whole, self.lower), True)
+        for network, real_view, fake_view in zip(
+            (self.whole, self.lower),
+            self._views(face, draw, hole),
+            self._views(fake, draw, hole),
+            strict=True,
+        ):
+            pair = torch.cat([real_view[0], fake_view[0]])
+            with torch.autocast("cpu", torch.bfloat16):
+                logits, _ = network(pair, real_view[1].repeat(2, 1, 1, 1), weights.repeat(2, 1))
+            real, painted = logits.float().chunk(2)
+            total = total + hinge_discriminator(real, painted)
+        self.opt_d.zero_grad(set_to_none=True)
+        total.backward()
+        self.opt_d.step()
+        _require_grad((self.whole, self.lower), False)
+        return total.detach()
+
+    def _adversarial(
+        self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor, asked: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        draw = Augment(face.shape[0], face.shape[-1], self.random)
+        own = ~asked
+        judged, matched = face.new_zeros(()), face.new_zeros(())
+        for network, real_view, fake_view in zip(
+            (self.whole, self.lower),
+            self._views(face, draw, hole),
+            self._views(fake, draw, hole),
+            strict=True,
+        ):
+            with torch.autocast("cpu", torch.bfloat16):
+                logits, features = network(*fake_view, weights)
+                with torch.no_grad():
+                    _, real_features = network(*real_view, weights)
+            judged = judged + hinge_generator(logits.float())
+            # a face asked for another expression need not match the photo's features
+            matched = matched + feature_matching(
+                [f[own] for f in real_features], [f[own] for f in features]
+            )
+        return judged, matched
+
+    def _perception(
+        self, fake: Tensor, face: Tensor, hole: Tensor, weights: Tensor, asked: Tensor, late: bool
+    ) -> list[tuple[str, float, Tensor]]:
+        cfg, found = self.config, []
+        own = ~asked
+        if fake.shape[-1] > 128:
+            small_fake, small_face = F.avg_pool2d(fake, 2), F.avg_pool2d(face, 2)
+        else:
+            small_fake, small_face = fake, face
+        with torch.autocast("cpu", torch.bfloat16):
+            if "perceptual" in self.teachers and late:
+                network = self.teachers["perceptual"]
+                window, truth = lower_face(fake[own]), lower_face(face[own])
+                share = lower_face(hole[own])
+                if window.shape[-1] < 128:
+                    window, truth, share = (
+                        F.interpolate(x, scale_factor=2, mode="bilinear") for x in (window, truth, share)
+                    )
+                with torch.no_grad():
+                    target = network(truth)
+                gap = network.distance(window, target, weight=share).mean()
+                found.append(("perceptual", cfg.weight_perceptual, gap))
+            if "identity" in self.teachers and late:
+                network = self.teachers["identity"]
+                with torch.no_grad():
+                    target = network(small_face)
+                gap = (network(small_fake) - target).square().sum(1).mean()
+                found.append(("identity", cfg.weight_identity, gap))
+            known = weights.sum(1) > 0
+            if "expression" in self.teachers and late and bool(known.any()):
+                logits = self.teachers["expression"](small_fake[known]) / LOGIT_SCALE
+                target = weights[known] / weights[known].sum(1, keepdim=True)
+                found.append(
+                    ("expression", cfg.weight_expression, F.cross_entropy(logits, target))
+                )
+        return found
+
+    def _set_rates(self) -> None:
+        cfg = self.config
+        rise = min(1.0, (self.seen + 1) / max(1, cfg.warmup))
+        left = (self.seen / cfg.samples - cfg.decay_from) / max(1e-6, 1 - cfg.decay_from)
+        fall = 0.1 + 0.9 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, max(0.0, left))))
+        for optimiser, rate in (
+            (self.opt_g, cfg.learning_rate),
+            (self.opt_d, cfg.discriminator_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * rise * fall
+
+
+def train_generator(config: GeneratorConfig, run_dir: Path, faces: FaceSet, *, resume: bool = True) -> None:
+    """Run a stage to its end.
+
+    Args:
+        config: The stage.
+        run_dir: Gets `checkpoints/last.pt`, `log.jsonl`, sample grids.
+        faces: All splits.
+        resume: Go on from `checkpoints/last.pt` where it exists.
+
+    Raises:
+        Diverged: A gradient is not finite; the last checkpoint is whole.
+    """
+    run = GeneratorRun(config, run_dir, faces)
+    last = run_dir / "checkpoints" / "last.pt"
+    if resume and last.exists():
+        run.resume(last)
+    conditions: dict[str, np.ndarray] = {}
+    if config.teachers:
+        reader = load_face_expression(Path(config.teachers) / "face_expression.npz")
+        conditions = read_expressions(faces, reader, run_dir / "expressions.npz")
+    train = faces.select("train")
+    stream = SampleStream(
+        lambda row, rng: _draw(train, row, rng, config, conditions),
+        source_weights(train, config.shares),
+        batch=config.batch,
+        seed=config.seed,
+        start=run.seen,
+    )
+    log = RunLog(run_dir, config.samples)
+    saved = validated = time.monotonic()
+    try:
+        while run.seen < config.samples:
+            log.add(run.seen, run.step(next(stream)))
+            now = time.monotonic()
+            if now - saved > 60 * config.checkpoint_minutes:
+                run.save(last)
+                saved = now
+            if now - validated > 60 * config.validate_minutes:
+                _validate(run, log)
+                validated = time.monotonic()
+    finally:
+        stream.close()
+    run.save(last)
+    _validate(run, log)
+
+
+def _validate(run: GeneratorRun, log: RunLog) -> None:
+    figures, rows = validate_generator(run.ema.network, run.faces, run.config.size)
+    log.write(run.seen, figures)
+    save_grid(run.run_dir / f"fakes_{run.seen:07d}.png", rows)
+
+
+def _draw(
+    faces: FaceSet,
+    row: int,
+    rng: np.random.Generator,
+    config: GeneratorConfig,
+    conditions: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    sample = draw_sample(faces, row, rng, config.size, conditions=conditions)
+    weights, asked = sample.weights, False
+    if rng.random() < config.label_dropout:
+        weights = np.zeros_like(weights)
+    elif rng.random() < config.asked_share / max(1e-6, 1 - config.label_dropout):
+        weights, asked = np.eye(len(EXPRESSIONS), dtype=np.float32)[rng.integers(7)], True
+    return {
+        "face": sample.image,
+        "hole": draw_hole(sample.landmarks, config.size, rng),
+        "valid": sample.valid,
+        "weights": weights,
+        "asked": np.array(asked),
+    }
+
+
+def _to_tensors(batch: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    face = torch.from_numpy(batch["face"]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return (
+        face.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(batch["hole"])[:, None],
+        torch.from_numpy(batch["valid"])[:, None],
+        torch.from_numpy(batch["weights"]),
+        torch.from_numpy(batch["asked"]),
+    )
+
+
+def _load_teachers(config: GeneratorConfig) -> dict[str, Any]:
+    if not config.teachers:
+        return {}
+    folder, found = Path(config.teachers), dict[str, Any]()
+    if config.weight_perceptual:
+        found["perceptual"] = load_perceptual(folder / "mobilenet_v2.npz", (1, 3, 6, 10))
+    if config.weight_identity:
+        found["identity"] = load_face_recognition(folder / "face_recognition.npz")
+    if config.weight_expression:
+        found["expression"] = load_face_expression(folder / "face_expression.npz")
+    return found
+
+
+def _fast(network: Any) -> Any:
+    return network.to(memory_format=torch.channels_last)
+
+
+def _require_grad(networks: tuple[nn.Module, ...], value: bool) -> None:
+    for network in networks:
+        network.requires_grad_(value)

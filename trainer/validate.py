@@ -1,0 +1,100 @@
+"""Quick figures on the validation split while a network trains.
+
+Masks are drawn with seed 0 on every face, so figures of different moments compare. The full
+evaluation, with landmarks detected on the masked picture, is a matter of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from ecgan.engine.expressions import EXPRESSIONS
+from ecgan.engine.types import F32, U8
+
+from .data import FaceSet
+from .data.samples import draw_sample
+from .metrics import region_psnr, region_ssim, sharpness
+from .networks.fast import FastGenerator
+from .synth import mask_shape, wear_mask
+
+SHOWN = 8
+
+
+def validate_generator(
+    generator: FastGenerator, faces: FaceSet, size: int, limit: int = 120
+) -> tuple[dict[str, float], list[list[U8]]]:
+    """Figures for `auto` and a sheet: masked, truth, auto, the seven expressions.
+
+    Args:
+        generator: In evaluation mode.
+        faces: All splits; rows of the validation split are used.
+        size: 64 for the trunk alone, 256 for the whole network.
+        limit: Faces at most.
+    """
+    chosen = faces.select("val")
+    step = max(1, len(chosen) // limit)
+    psnr, ssim, sharp, rows = [], [], [], []
+    for number, index in enumerate(range(0, len(chosen), step)):
+        rng = np.random.default_rng([0, index])
+        sample = draw_sample(chosen, index, rng, size, jitter=0)
+        if sample.valid.min() < 1:
+            continue
+        hole = mask_shape(sample.landmarks, size, rng)
+        composite = paint(generator, sample.image, hole, np.zeros(7, np.float32))
+        psnr.append(region_psnr(composite, sample.image, hole))
+        ssim.append(region_ssim(composite, sample.image, hole))
+        sharp.append(sharpness(composite, sample.image, hole))
+        if number % 8 == 0 and len(rows) < SHOWN:
+            masked = np.where(hole[..., None] > 0.5, 128, sample.image).astype(np.uint8)
+            asked = [
+                paint(generator, sample.image, hole, weights)
+                for weights in np.eye(len(EXPRESSIONS), dtype=np.float32)
+            ]
+            rows.append([masked, sample.image, composite, *asked])
+    figures = {"val_psnr": psnr, "val_ssim": ssim, "val_sharpness": sharp}
+    return {name: float(np.mean(values)) for name, values in figures.items()}, rows
+
+
+def paint(generator: FastGenerator, image: U8, hole: F32, weights: F32) -> U8:
+    """Composite of one face: (S, S, 3) uint8 with the hole painted, S 64 or 256."""
+    picture = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+    region, condition = torch.from_numpy(hole)[None, None], torch.from_numpy(weights)[None]
+    with torch.no_grad():
+        if image.shape[0] == 64:
+            reduced = torch.cat([picture * (1 - region), region], 1)
+            output = generator.coarse(reduced, condition)
+        else:
+            output, _ = generator(picture, region, condition)
+    mixed = picture * (1 - region) + output.clamp(-1, 1) * region
+    return ((mixed[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def validate_segmenter(
+    segmenter: nn.Module, faces: FaceSet, limit: int = 120
+) -> tuple[dict[str, float], list[list[U8]]]:
+    """IoU on drawn masks, share of bare faces claimed, and a sheet: masked, truth, found."""
+    chosen = faces.select("val")
+    step = max(1, len(chosen) // limit)
+    overlap, bare, rows = [], [], []
+    for number, index in enumerate(range(0, len(chosen), step)):
+        rng = np.random.default_rng([0, index])
+        sample = draw_sample(chosen, index, rng, 256, jitter=0.5)
+        covering = wear_mask(sample.image, sample.landmarks, rng, palette="held-out")
+        found = segment(segmenter, covering.image)
+        truth = covering.mask > 0.5
+        overlap.append((truth & (found > 0.5)).sum() / max(1, (truth | (found > 0.5)).sum()))
+        bare.append((segment(segmenter, sample.image) > 0.5).mean() > 0.03)
+        if number % 6 == 0 and len(rows) < SHOWN:
+            tint = np.array([255, 0, 255], np.float32)
+            overlay = covering.image * (1 - 0.6 * found[..., None]) + tint * 0.6 * found[..., None]
+            rows.append([covering.image, overlay.astype(np.uint8)])
+    return {"val_iou": float(np.mean(overlap)), "val_bare_claimed": float(np.mean(bare))}, rows
+
+
+def segment(segmenter: nn.Module, image: U8) -> F32:
+    """(256, 256, 3) uint8 -> (256, 256) float32 probability."""
+    picture = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        return torch.sigmoid(segmenter(picture))[0, 0].numpy()
