@@ -94,18 +94,19 @@ class MaskShape:
         """Height of the top edge at ``u``."""
         a = np.abs(u)
         y = self.peak_y + (self.side_top_y - self.peak_y) * a**self.top_power
-        return y + 0.5 * self.lean * u + self.corner * a**10
+        return np.asarray(y + 0.5 * self.lean * u + self.corner * a**10, np.float32)
 
     def bottom(self, u: F32) -> F32:
         """Height of the bottom edge at ``u``."""
         a = np.abs(u)
         y = self.chin_y + (self.side_bottom_y - self.chin_y) * a**self.bottom_power
-        return y + 0.5 * self.lean * u - self.corner * a**10
+        return np.asarray(y + 0.5 * self.lean * u - self.corner * a**10, np.float32)
 
     def half_angle(self, y: F32) -> F32:
         """Angle from the axis to the side edge at height ``y``."""
         t = np.clip((y - self.side_top_y) / (self.chin_y - self.side_top_y), 0.0, 1.0)
-        return self.side_angle * (1.0 - self.taper * t * t + self.bulge * 4.0 * t * (1.0 - t))
+        wide = 1.0 - self.taper * t * t + self.bulge * 4.0 * t * (1.0 - t)
+        return np.asarray(self.side_angle * wide, np.float32)
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,12 @@ class Cloth:
     @property
     def from_bottom(self) -> F32:
         """(h, w) float32 distance above the bottom edge."""
-        return (1.0 - self.v) * self.height
+        return np.asarray((1.0 - self.v) * self.height, np.float32)
 
     @property
     def from_side(self) -> F32:
         """(h, w) float32 distance from the nearer side edge."""
-        return (1.0 - np.abs(self.u)) * 88.0
+        return np.asarray((1.0 - np.abs(self.u)) * 88.0, np.float32)
 
 
 @dataclass(frozen=True)

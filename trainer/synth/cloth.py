@@ -29,7 +29,7 @@ class ClothMask:
         peak, chin = rng.uniform(132, 152), rng.uniform(226, 252)
         radius = rng.uniform(76, 85)
         shape = MaskShape(
-            side_angle=side_angle(rng.uniform(58, 77), radius),
+            side_angle=side_angle(rng.uniform(60, 80), radius),
             peak_y=peak,
             side_top_y=peak + rng.uniform(-2, 24),
             side_bottom_y=chin - rng.uniform(8, 44),

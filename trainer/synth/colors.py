@@ -16,7 +16,7 @@ HELD_OUT_HUES = ((0.28, 0.36), (0.70, 0.78))
 
 def rgb(*values: int) -> F32:
     """(3,) float32 in [0, 1] from 0..255."""
-    return np.float32(values) / 255.0
+    return np.array(values, np.float32) / np.float32(255.0)
 
 
 def _held_out(hue: float) -> bool:
@@ -37,7 +37,8 @@ def any_color(
         hue = rng.random()
         while _held_out(hue):
             hue = rng.random()
-    return np.float32(colorsys.hsv_to_rgb(hue, rng.uniform(*saturation), rng.uniform(*value)))
+    rgb_value = colorsys.hsv_to_rgb(hue, rng.uniform(*saturation), rng.uniform(*value))
+    return np.array(rgb_value, np.float32)
 
 
 def near(color: F32, rng: np.random.Generator, spread: float = 0.03) -> F32:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ecgan.engine.types import U8
 
@@ -16,7 +19,8 @@ def degrade_picture(image: U8, rng: np.random.Generator) -> U8:
     if roll < 0.12:  # came from a small picture
         out = _enlarged(out, rng.uniform(0.3, 0.7))
     elif roll < 0.45:
-        out = cv2.GaussianBlur(out, (0, 0), max(0.3, scale * rng.uniform(0.3, 1.3)))
+        sigma = max(0.3, scale * rng.uniform(0.3, 1.3))
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), sigma), np.uint8)
     if rng.random() < 0.6:
         out = _noisy(out, rng)
     if rng.random() < 0.6:
@@ -31,17 +35,31 @@ def _enlarged(image: U8, factor: float) -> U8:
     return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
+@lru_cache(maxsize=1)
+def _grain() -> npt.NDArray[np.float32]:
+    """A tile of unit noise; windows of it are much cheaper than fresh noise."""
+    return np.random.default_rng(0).standard_normal((640, 640), dtype=np.float32)
+
+
+def _window(rng: np.random.Generator, size: int) -> npt.NDArray[np.float32]:
+    y, x = rng.integers(0, 640 - size, 2)
+    return _grain()[y : y + size, x : x + size]
+
+
 def _noisy(image: U8, rng: np.random.Generator) -> U8:
-    h, w = image.shape[:2]
+    size = image.shape[0]
     strength = np.float32(rng.uniform(0.5, 4.0) if rng.random() < 0.85 else rng.uniform(4, 12))
-    grain = rng.standard_normal((h, w), dtype=np.float32)
+    shared = _window(rng, size)
+    if rng.random() < 0.5:  # sensor noise differs by colour
+        grain = cv2.merge([shared + 0.7 * _window(rng, size) for _ in range(3)])
+    else:
+        grain = cv2.merge([shared, shared, shared])
     if rng.random() < 0.5:  # noise that was denoised or enlarged is coarser
         grain = cv2.GaussianBlur(grain, (3, 3), 0.8) * 1.8
-    out = image + (strength * grain)[..., None]
-    return np.clip(out + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.add(image, grain * strength, dtype=cv2.CV_8U), np.uint8)
 
 
 def _jpeg(image: U8, quality: int) -> U8:
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    bgr = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(bgr[..., ::-1])

@@ -39,7 +39,7 @@ def _collar(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> None:
     dip = rng.uniform(-14, 10)
     y = rng.uniform(240, 252) + dip * np.cos(x / 70.0) + rng.normal(0, 1.2, 25)
     edge = np.concatenate([np.stack([x, y], 1), [[150, 400], [-150, 400]]])
-    alpha = fill(occlude.to_picture(frame, edge.astype(np.float32)), size)[..., None]
+    alpha = fill(occlude.to_picture(frame, edge), size)[..., None]
     color = (
         colors.any_color(rng, "train") if rng.random() < 0.5 else colors.neutral(rng, 0.05, 0.97)
     )
@@ -56,7 +56,7 @@ def _backdrop(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> None:
     t = np.linspace(0, 2 * np.pi, 20)
     radius = rng.uniform(8, 28) * rng.uniform(0.8, 1.2, 20)
     points = centre + np.stack([np.cos(t), np.sin(t)], 1) * radius[:, None]
-    alpha = fill(occlude.to_picture(frame, points.astype(np.float32)), size)[..., None]
+    alpha = fill(occlude.to_picture(frame, points), size)[..., None]
     canvas += alpha * (colors.any_color(rng, "train") * np.float32(230) - canvas)
 
 

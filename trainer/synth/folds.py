@@ -27,7 +27,7 @@ def noise(cloth: Cloth, rng: np.random.Generator, cells: tuple[int, int]) -> F32
     rows, cols = cells
     coarse = rng.standard_normal((rows + 2, cols + 2)).astype(np.float32)
     h, w = cloth.u.shape
-    return cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(coarse, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def creases(cloth: Cloth, rng: np.random.Generator, strength: float) -> F32:

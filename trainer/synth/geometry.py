@@ -85,10 +85,10 @@ def outline(shape: MaskShape, frame: FaceFrame) -> F32:
 
 
 def _band_points(shape: MaskShape, frame: FaceFrame, side: int, band: Band) -> F32:
-    u = np.float32([side])
+    u = np.array([side], np.float32)
     top, bottom = shape.top(u)[0], shape.bottom(u)[0]
     y0 = top + band.v * (bottom - top)
-    a0 = side * 0.97 * float(shape.half_angle(np.float32(y0)))
+    a0 = side * 0.97 * float(shape.half_angle(np.asarray(y0)))
     t = np.linspace(0.0, 1.0, 13, dtype=np.float32)
     angle = a0 + (side * band.end_angle - a0) * t
     y = y0 + (band.end_y - y0) * t + band.sag * 4.0 * t * (1.0 - t)
@@ -143,8 +143,8 @@ def cloth_of(shape: MaskShape, frame: FaceFrame, rows: slice, cols: slice, size:
     sine = np.clip(x / shape.radius + EYE_DEPTH * np.sin(frame.yaw), -1.0, 1.0)
     angle = np.arcsin(sine.astype(np.float32)) - np.float32(frame.yaw)
     u = np.clip(angle / shape.half_angle(y), -1.0, 1.0).astype(np.float32)
-    top = shape.top(u).astype(np.float32)
-    height = np.maximum(shape.bottom(u).astype(np.float32) - top, 1.0)
+    top = shape.top(u)
+    height = np.maximum(shape.bottom(u) - top, 1.0)
     v = np.clip((y - top) / height, 0.0, 1.0)
     across = angle * np.float32(shape.radius)
     return Cloth(u, v, across, y - np.float32(shape.peak_y), height, frame.yaw, frame.scale)

@@ -12,7 +12,7 @@ from ecgan.engine.types import F32, U8
 from .geometry import FaceFrame
 
 _N = 32
-_GREY = np.float32([0.299, 0.587, 0.114])
+_GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ def light_of(face: U8, frame: FaceFrame, rng: np.random.Generator) -> Light:
     skin = grey[inside] if inside.any() else grey.ravel()
     reference = max(float(np.median(mean[inside] if inside.any() else mean)), 8.0)
     field = np.clip(mean / reference, 0.35, 1.7) ** np.float32(rng.uniform(0.6, 1.1))
-    field = cv2.resize(field, (size, size), interpolation=cv2.INTER_LINEAR)
     bright = 0.5 * np.percentile(skin, 85) / 190.0 + 0.5 * np.percentile(grey, 97) / 240.0
     exposure = float(np.clip(bright * rng.uniform(0.85, 1.18), 0.2, 1.15))
     white = np.float32(255.0 * exposure) * _cast(small, grey, rng)
-    return Light(field.astype(np.float32), white, _blur_of(face, frame))
+    large = cv2.resize(field.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return Light(np.asarray(large, np.float32), white, _blur_of(face, frame))
 
 
 def _face_weight(frame: FaceFrame, size: int) -> F32:

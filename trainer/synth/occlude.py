@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ecgan.engine.types import F32, U8
 
@@ -30,7 +31,7 @@ def draw(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F
     return glasses(canvas, frame, rng)
 
 
-def to_picture(frame: FaceFrame, points: F32) -> F32:
+def to_picture(frame: FaceFrame, points: npt.NDArray[np.floating]) -> F32:
     """Picture pixels of (n, 2) template points (x from the nose axis, y)."""
     m = frame.matrix
     return np.asarray(points @ m[:, :2].T + m[:, 2], np.float32)
@@ -38,7 +39,7 @@ def to_picture(frame: FaceFrame, points: F32) -> F32:
 
 def skin_color(face: U8, frame: FaceFrame) -> F32:
     """(3,) float32 colour between the brows."""
-    return _around(face, to_picture(frame, np.float32([[0, 108]]))[0])
+    return _around(face, to_picture(frame, np.array([[0, 108]], np.float32))[0])
 
 
 def _around(face: U8, point: F32) -> F32:
@@ -54,10 +55,10 @@ def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -
     color = skin_color(face, frame) * np.float32(rng.uniform(0.8, 1.12))
     if rng.random() < 0.12:  # a glove
         color = np.float32(rng.uniform(20, 235)) * rng.uniform(0.6, 1.0, 3).astype(np.float32)
-    tip = np.float32([rng.uniform(-60, 60), rng.uniform(165, 225)])
+    tip = np.array([rng.uniform(-60, 60), rng.uniform(165, 225)])
     angle = np.arctan2(260 - tip[1], tip[0] * 1.2) + rng.uniform(-0.5, 0.5)
-    along = np.float32([np.cos(angle), np.sin(angle)])
-    aside = np.float32([-along[1], along[0]])
+    along = np.array([np.cos(angle), np.sin(angle)])
+    aside = np.array([-along[1], along[0]])
     width = rng.uniform(13, 19)
     total = np.zeros((size, size), np.float32)
     count = int(rng.integers(2, 5))
@@ -87,14 +88,14 @@ def in_front(face: U8, frame: FaceFrame) -> F32:
     size = face.shape[0]
     n = max(32, size // 3)
     small = cv2.resize(face, (n, n), interpolation=cv2.INTER_AREA)
-    logs = cv2.log(cv2.blur(small, (3, 3)).astype(np.float32) + 10.0)
+    logs = np.log(cv2.blur(small, (3, 3)).astype(np.float32) + 10.0)
     inverse = cv2.invertAffineTransform(frame.matrix)
     ramp = (np.arange(n, dtype=np.float32) + 0.5) * (size / n) - 0.5
     x = inverse[0, 0] * ramp[None, :] + inverse[0, 1] * ramp[:, None] + inverse[0, 2]
     x = x + np.float32(25.0 * np.sin(frame.yaw))
     apart = np.zeros((n, n), np.float32)
     for side in (-1, 1):
-        points = np.float32([[side * 36, 152], [side * 30, 164], [side * 40, 194]])
+        points = np.array([[side * 36, 152], [side * 30, 164], [side * 40, 194]], np.float32)
         points[:, 0] -= 25.0 * np.sin(frame.yaw)
         at = np.clip(to_picture(frame, points) * (n / size), 0, n - 1).astype(int)
         cheek = 0.5 * (logs[at[0, 1], at[0, 0]] + logs[at[1, 1], at[1, 0]])
@@ -117,21 +118,21 @@ def hair(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F
     """Strands that hang down at one side."""
     size = face.shape[0]
     side = rng.choice([-1.0, 1.0])
-    color = _around(face, to_picture(frame, np.float32([[side * 45, 22]]))[0])
-    total = np.zeros((size, size), np.float32)
+    color = _around(face, to_picture(frame, np.array([[side * 45, 22]], np.float32))[0])
+    alpha, tone = np.zeros((size, size), np.uint8), np.zeros((size, size), np.uint8)
     x0, y0 = side * rng.uniform(50, 78), rng.uniform(40, 90)
     for _ in range(int(rng.integers(3, 22))):
-        x = x0 + rng.normal(0, 7)
-        sway = rng.normal(0, 10, 3)
         ys = np.linspace(y0, rng.uniform(190, 262), 5)
-        xs = x - side * rng.uniform(0, 12) * np.linspace(0, 1, 5) ** 2
-        xs[1:4] += sway * 0.4
-        points = np.stack([xs, ys], 1).astype(np.float32)
+        xs = x0 + rng.normal(0, 7) - side * rng.uniform(0, 12) * np.linspace(0, 1, 5) ** 2
+        xs[1:4] += 0.4 * rng.normal(0, 10, 3)
+        points = to_picture(frame, np.stack([xs, ys], 1))
         width = rng.uniform(0.8, 4.0) * frame.scale
-        one = _stroke(to_picture(frame, points), width, size)
-        canvas += one[..., None] * (color * np.float32(rng.uniform(0.7, 1.3)) - canvas)
-        total = np.maximum(total, one)
-    return total
+        _ink(alpha, points, width, 255)
+        _ink(tone, points, width + 1.0, int(rng.integers(90, 166)))
+    hidden = alpha.astype(np.float32) / 255.0
+    shade = tone.astype(np.float32) / 128.0
+    canvas += hidden[..., None] * (color * shade[..., None] - canvas)
+    return hidden
 
 
 def glasses(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> F32:
@@ -146,12 +147,12 @@ def glasses(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> F32:
     cy = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / power) * tall
     y0 = rng.uniform(120, 130)
     curves = [np.stack([cx + s * 32, cy + y0], 1) for s in (-1, 1)]
-    curves.append(np.float64([[-32 + wide, y0 - 3], [0, y0 - 6], [32 - wide, y0 - 3]]))
-    curves += [np.float64([[s * (32 + wide), y0 - 4], [s * 84, y0 - 8]]) for s in (-1, 1)]
+    curves.append(np.array([[-32 + wide, y0 - 3], [0, y0 - 6], [32 - wide, y0 - 3]]))
+    curves += [np.array([[s * (32 + wide), y0 - 4], [s * 84, y0 - 8]]) for s in (-1, 1)]
     total = np.zeros((size, size), np.float32)
     for curve in curves:
         moved = curve - np.array([-8.0 * np.sin(frame.yaw), 0.0])
-        points = to_picture(frame, moved.astype(np.float32))
+        points = to_picture(frame, moved)
         total = np.maximum(total, _stroke(points, width, size))
     canvas += total[..., None] * (color - canvas)
     return total
@@ -159,7 +160,12 @@ def glasses(canvas: F32, frame: FaceFrame, rng: np.random.Generator) -> F32:
 
 def _stroke(points: F32, width: float, size: int) -> F32:
     canvas = np.zeros((size, size), np.uint8)
-    fixed = np.round(points * 16.0).astype(np.int32)
-    ink = int(255 * min(1.0, width))
-    cv2.polylines(canvas, [fixed], False, ink, max(1, round(width)), cv2.LINE_AA, 4)
+    _ink(canvas, points, width, 255)
     return canvas.astype(np.float32) / 255.0
+
+
+def _ink(canvas: U8, points: F32, width: float, value: int) -> None:
+    """Draw a line into a uint8 canvas; thinner than a pixel it is drawn one wide and fainter."""
+    fixed = np.round(points * 16.0).astype(np.int32)
+    ink = int(value * min(1.0, width))
+    cv2.polylines(canvas, [fixed], False, ink, max(1, round(width)), cv2.LINE_AA, 4)

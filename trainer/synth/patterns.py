@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from ecgan.engine.types import F32
 
@@ -48,9 +49,9 @@ def _ground(rng: np.random.Generator, palette: Palette) -> F32:
     return colors.any_color(rng, palette)
 
 
-def _soft(signal: F32, cloth: Cloth, slope: float) -> F32:
+def _soft(signal: npt.ArrayLike, cloth: Cloth, slope: float) -> F32:
     """0..1 from a signal's sign, as sharp as the picture's pixels allow."""
-    return np.clip(signal * np.float32(slope * cloth.px) + 0.5, 0.0, 1.0)
+    return np.clip(np.asarray(signal, np.float32) * np.float32(slope * cloth.px) + 0.5, 0.0, 1.0)
 
 
 def _turned(cloth: Cloth, angle: float) -> tuple[F32, F32]:

@@ -35,7 +35,7 @@ class Respirator:
         peak, chin = rng.uniform(131, 149), rng.uniform(230, 256)
         radius = rng.uniform(78, 87)
         shape = MaskShape(
-            side_angle=side_angle(rng.uniform(58, 76), radius),
+            side_angle=side_angle(rng.uniform(61, 79), radius),
             peak_y=peak,
             side_top_y=peak + rng.uniform(16, 38),
             side_bottom_y=chin - rng.uniform(22, 48),
@@ -55,7 +55,7 @@ class Respirator:
         radius = rng.uniform(80, 90)
         middle = 0.5 * (peak + chin)
         shape = MaskShape(
-            side_angle=side_angle(rng.uniform(56, 70), radius),
+            side_angle=side_angle(rng.uniform(57, 71), radius),
             peak_y=peak,
             side_top_y=middle - rng.uniform(8, 22),
             side_bottom_y=middle + rng.uniform(8, 24),

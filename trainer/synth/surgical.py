@@ -36,7 +36,7 @@ class Surgical:
         chin = rng.uniform(226, 252)
         radius = rng.uniform(76, 85)
         shape = MaskShape(
-            side_angle=side_angle(rng.uniform(59, 76), radius),
+            side_angle=side_angle(rng.uniform(61, 79), radius),
             peak_y=peak,
             side_top_y=side,
             side_bottom_y=chin - rng.uniform(8, 34),
@@ -88,4 +88,5 @@ class Surgical:
     def _wire(self, cloth: Cloth, rng: np.random.Generator) -> F32:
         reach = np.clip((rng.uniform(0.3, 0.55) - np.abs(cloth.u)) * 8.0, 0.0, 1.0)
         d = cloth.from_top - np.float32(rng.uniform(4.0, 8.0))
-        return np.float32(rng.uniform(-0.1, 0.18)) * reach * folds.line(d, rng.uniform(1.5, 3.0))
+        shine = np.float32(rng.uniform(-0.1, 0.18))
+        return shine * np.asarray(reach, np.float32) * folds.line(d, rng.uniform(1.5, 3.0))

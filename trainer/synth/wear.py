@@ -114,7 +114,7 @@ def _lay(
     gloss = np.float32(rng.uniform(0.0, 7.0))  # even black cloth reflects a little
     worn = (paint.albedo * shade[..., None] + gloss / 255.0) * light.white
     if light.blur > 0.3:
-        worn = cv2.GaussianBlur(worn, (0, 0), light.blur)
+        worn = np.asarray(cv2.GaussianBlur(worn, (0, 0), light.blur), np.float32)
     loops = (paint.band_color + gloss / 255.0) * light.white * lit[..., None]
     part = canvas[window]
     part += body[window][..., None] * (worn - part)
@@ -128,7 +128,7 @@ def _contact_shadow(canvas: F32, mask: F32, frame: FaceFrame, rng: np.random.Gen
     dx, dy = frame.scale * rng.normal(0, 2.0), frame.scale * rng.uniform(-2.0, 3.0)
     half = cv2.resize(mask, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     half = cv2.GaussianBlur(half, (0, 0), max(0.5 * reach, 0.4))
-    move = np.float32([[2, 0, dx], [0, 2, dy]])
+    move = np.array([[2, 0, dx], [0, 2, dy]], np.float32)
     size = (mask.shape[1], mask.shape[0])
     shadow = cv2.warpAffine(half, move, size, flags=cv2.INTER_LINEAR)
-    canvas *= (1.0 - np.float32(strength) * shadow)[..., None]
+    canvas *= (1.0 - np.float32(strength) * np.asarray(shadow, np.float32))[..., None]

@@ -79,7 +79,7 @@ def head_straps(
     thick = rng.uniform(*width)
     v0, v1 = rng.uniform(0.1, 0.35), rng.uniform(0.5, 0.75)
     up, down = rng.uniform(95, 135), rng.uniform(160, 205)
-    bands = (
+    bands: tuple[Band, ...] = (
         Band(v0, rng.uniform(1.5, 1.9), up, thick, rng.uniform(-2, 2)),
         Band(v1, rng.uniform(1.4, 1.8), down, thick, rng.uniform(-2, 2)),
     )
