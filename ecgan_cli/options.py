@@ -244,7 +244,7 @@ DetectorModel = Annotated[
     typer.Option(
         "--detector-model",
         metavar="PATH",
-        help="The model pack of --detector insightface.",
+        help="Model file or folder of the detector; insightface needs one.",
         rich_help_panel=RUNTIME,
         show_default=False,
     ),

@@ -23,7 +23,9 @@ WRITTEN = "written"
 def show(reports: Sequence[FileReport], engine: Mapping[str, Any]) -> None:
     """Print on stderr what ran, the table, notes, and a warning if nothing changed."""
     if engine:
-        console.note(", ".join(f"{key} {value}" for key, value in engine.items()))
+        console.note(
+            "{generator} in {precision} by {backend} on {device}, faces by {detector}".format_map(engine)
+        )
     alone_and_failed = len(reports) == 1 and reports[0].status == "failed"
     if not console.is_quiet() and not alone_and_failed:
         console.stderr().print(_table(reports))

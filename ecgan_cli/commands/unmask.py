@@ -67,8 +67,6 @@ def command(
         end=end,
     )
     _check_request(asked)
-    if detector_model is not None and detector == "retinaface":
-        raise OptionError("--detector-model has no effect on --detector retinaface")
     tasks = plan_outputs(collect(inputs, output), output, preview=preview)
     for_video = {"--crf": crf, "--preset": preset, "--start": start, "--end": end}
     if not any(task.source.kind in (VIDEO, UNKNOWN) for task in tasks):
@@ -85,9 +83,9 @@ def command(
             backend=backend,
             device=device,
             detector=detector,
-            detector_model=detector_model,
             threads=threads,
             precision=precision,
+            detector_options=None if detector_model is None else {"path": detector_model},
         )
 
     _run(open_unmasker, tasks, asked, preview=preview, as_json=as_json)

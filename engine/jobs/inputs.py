@@ -257,9 +257,15 @@ def plan_outputs(
 
 
 def _means_folder(sources: Sequence[Source], output: Path) -> bool:
-    if output.is_dir() or len(sources) != 1 or not sources[0].named:
+    if output.is_dir():
         return True
-    return not output.suffix
+    alone = len(sources) == 1 and sources[0].named
+    if not alone and (output.is_file() or _kind_of_suffix(output.suffix) is not None):
+        raise OptionError(
+            f"'{output}' is one file, but there are {len(sources)} results",
+            hint="give a folder with -o; it is made when needed",
+        )
+    return not alone or not output.suffix
 
 
 def _check_output_file(sources: Sequence[Source], output: Path, preview: bool) -> None:
