@@ -6,7 +6,6 @@ normalising to what it was trained on is its own affair.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -15,7 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ecgan.engine.errors import ModelMismatch, ModelMissing
+from ecgan.engine.errors import ModelMismatch
+
+from ..checkpoint import load_checkpoint
 
 VGG19_TAPS = (3, 8, 15, 22)
 """Indices after relu1_2, relu2_2, relu3_3 and relu4_2 in torchvision's ``features``."""
@@ -100,12 +101,7 @@ def load_vgg19(path: Path) -> Vgg19Features:
         ModelMissing: There is no such file.
         ModelMismatch: It is no state dictionary of VGG-19.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelMissing(f"no VGG-19 weights at '{path}'") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ModelMismatch(f"'{path}' is not a file of weights") from error
+    state = load_checkpoint(path)
     network = Vgg19Features()
     wanted = network.state_dict()
     if not isinstance(state, dict) or not wanted.keys() <= state.keys():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ecgan.engine.errors import ModelMismatch, ModelMissing
+from ecgan.engine.errors import ModelMismatch
 
+from ..checkpoint import load_checkpoint
 from .ecgan import Ecgan, EcganBaseline
 
 GENERATOR_KEY = "gen"
@@ -32,7 +32,9 @@ def load_authors_checkpoint(path: Path) -> dict[str, Tensor]:
         ModelMissing: There is no such file.
         ModelMismatch: It is no checkpoint, or holds another network.
     """
-    document = _read(path)
+    document = load_checkpoint(path)
+    if not isinstance(document, dict):
+        raise ModelMismatch(f"'{path}' holds a '{type(document).__name__}', expected a dictionary")
     if GENERATOR_KEY not in document:
         found = ", ".join(f"'{key}'" for key in list(document)[:6]) or "nothing"
         raise ModelMismatch(
@@ -57,21 +59,6 @@ def load_authors_generator(path: Path) -> Ecgan:
     network = _class_of(state)()
     network.load_state_dict(state)
     return network.eval()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelMissing(f"no checkpoint at '{path}'") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ModelMismatch(
-            f"'{path}' is not a checkpoint of weights only",
-            hint="expected a file that torch.save wrote, with tensors and plain values",
-        ) from error
-    if not isinstance(document, dict):
-        raise ModelMismatch(f"'{path}' holds a '{type(document).__name__}', expected a dictionary")
-    return document
 
 
 def _class_of(state: dict[str, Tensor]) -> type[Ecgan]:

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+
 from ecgan.trainer.losses.adversarial import BceAdversarialLoss, composite
 from ecgan.trainer.losses.perceptual import PerceptualLoss, Vgg19Features
 from ecgan.trainer.losses.reconstruction import ReconstructionLoss, ssim_map
 from ecgan.trainer.networks import NETWORKS
 from ecgan.trainer.networks.ecgan import Ecgan
 from ecgan.trainer.networks.fold import fold_for_export
-from torch import Tensor, nn
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "reference"
 TOLERANCE = 1e-4
@@ -77,13 +78,6 @@ def networks() -> Callable[[str], nn.Module]:
         return made[name]
 
     return get
-
-
-@pytest.fixture(scope="module")
-def vgg() -> Vgg19Features:
-    network = Vgg19Features()
-    fill(network, "vgg19")
-    return network
 
 
 def inputs(height: int, width: int, batch: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -249,42 +243,65 @@ def generator_terms(
     return terms
 
 
+@pytest.fixture(scope="module")
+def double(networks: Callable[[str], nn.Module]) -> Callable[[str], nn.Module]:
+    """The same networks in float64."""
+    made: dict[str, nn.Module] = {}
+
+    def get(name: str) -> nn.Module:
+        if name not in made:
+            made[name] = NETWORKS[NAMES[name]]().double().eval()
+            made[name].load_state_dict(networks(name).state_dict())
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def double_terms(double: Callable[[str], nn.Module]) -> dict[str, Tensor]:
+    """The paper's terms in float64, with their graphs."""
+    vgg = Vgg19Features().double()
+    fill(vgg, "vgg19")
+    return generator_terms(double, vgg, torch.float64)
+
+
 @torch.no_grad()
-def test_losses(networks: Callable[[str], nn.Module], vgg: Vgg19Features) -> None:
+def test_losses_in_float32(networks: Callable[[str], nn.Module]) -> None:
+    vgg = Vgg19Features()
+    fill(vgg, "vgg19")
     found = generator_terms(networks, vgg, torch.float32)
-    assert found.keys() == document["losses_64x64"].keys()
     for name, value in found.items():
         # The two totals are about 118: a hundred times the terms, and so is their rounding.
         scale = RECONSTRUCTION if name.startswith("generator_") else 1.0
-        assert float(value) == pytest.approx(
-            float(outputs[f"losses/64x64/{name}"]), rel=0, abs=TOLERANCE * scale
-        ), name
+        wanted = float(outputs[f"losses/64x64/{name}"])
+        assert float(value) == pytest.approx(wanted, rel=0, abs=TOLERANCE * scale), name
 
 
-def test_gradient_norms(networks: Callable[[str], nn.Module], vgg: Vgg19Features) -> None:
-    doubles: dict[str, nn.Module] = {}
+def test_losses_in_float64(double_terms: dict[str, Tensor]) -> None:
+    assert double_terms.keys() == document["losses_64x64"].keys()
+    for name, value in double_terms.items():
+        wanted = float(outputs[f"losses/64x64/{name}"])
+        assert value.item() == pytest.approx(wanted, rel=0, abs=TOLERANCE), name
 
-    def get(name: str) -> nn.Module:
-        if name not in doubles:
-            doubles[name] = NETWORKS[NAMES[name]]().double().eval()
-            doubles[name].load_state_dict(networks(name).state_dict())
-        return doubles[name]
 
-    wide_vgg = Vgg19Features().double()
-    wide_vgg.load_state_dict(vgg.state_dict())
-    terms = generator_terms(get, wide_vgg, torch.float64)
-    for loss, network in (
+@pytest.mark.parametrize(
+    ("loss", "name"),
+    [
         ("generator_second_phase", "generator"),
         ("disc_whole", "disc_whole"),
         ("disc_mask", "disc_mask"),
-    ):
-        named = dict(get(network).named_parameters())
-        assert list(named) == document["outputs"][f"gradient_norms/{loss}"]["order"]
-        gradients = torch.autograd.grad(terms[loss], list(named.values()), retain_graph=True)
-        norms = [float(gradient.norm()) for gradient in gradients]
-        # In float64 only the SSIM window's rounding differs. Biases before an instance norm have
-        # a gradient of zero, of which rounding leaves something below 1e-13.
-        np.testing.assert_allclose(norms, outputs[f"gradient_norms/{loss}"], rtol=1e-5, atol=1e-12)
+    ],
+)
+def test_gradient_norms(
+    double: Callable[[str], nn.Module], double_terms: dict[str, Tensor], loss: str, name: str
+) -> None:
+    named = dict(double(name).named_parameters())
+    assert list(named) == document["outputs"][f"gradient_norms/{loss}"]["order"]
+    gradients = torch.autograd.grad(double_terms[loss], list(named.values()), retain_graph=True)
+    norms = [gradient.norm().item() for gradient in gradients]
+    # In float64 only the rounding of the SSIM window differs. Biases before an instance norm have
+    # a gradient of zero, of which the arithmetic leaves something below 1e-12.
+    np.testing.assert_allclose(norms, outputs[f"gradient_norms/{loss}"], rtol=1e-5, atol=1e-12)
 
 
 @torch.no_grad()
