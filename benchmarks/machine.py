@@ -1,0 +1,47 @@
+"""The machine and the libraries behind a number."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+LIBRARIES = ("numpy", "torch", "onnxruntime")
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def machine_line() -> str:
+    """One line to print with every number: processor, usable cores, system, library versions."""
+    versions = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
+    parts = [
+        _cpu_model(),
+        f"{_usable_cores()} cores",
+        f"{platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}",
+        *versions,
+    ]
+    return ", ".join(parts)
+
+
+def _cpu_model() -> str:
+    if CPUINFO.is_file():
+        for line in CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name" and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    """Cores this process may run on, which a container can hold below those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
