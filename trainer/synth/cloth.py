@@ -26,7 +26,7 @@ class ClothMask:
         return self._gaiter(rng)
 
     def _sewn(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(132, 152), rng.uniform(226, 252)
+        peak, chin = rng.uniform(132, 152), rng.uniform(230, 256)
         radius = rng.uniform(76, 85)
         shape = MaskShape(
             side_angle=side_angle(rng.uniform(60, 80), radius),
@@ -44,7 +44,7 @@ class ClothMask:
         return replace(wear(shape, rng), bands=ear_loops(rng, (1.0, 4.2)))
 
     def _stretch(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(132, 150), rng.uniform(226, 250)
+        peak, chin = rng.uniform(132, 150), rng.uniform(230, 254)
         side = peak + rng.uniform(-4, 22)
         shape = MaskShape(
             side_angle=rng.uniform(1.15, 1.5),

@@ -102,7 +102,9 @@ def in_front(face: U8, frame: FaceFrame) -> F32:
         if _unlike(logs[at[2, 1], at[2, 0]], cheek) > 0.5:
             continue
         gate = np.clip((side * x - 42.0) / 12.0, 0.0, 1.0)
-        apart += gate * np.clip((_unlike(logs, cheek) - 0.55) * 4.0, 0.0, 1.0)
+        other = gate * np.clip((_unlike(logs, cheek) - 0.55) * 4.0, 0.0, 1.0)
+        outwards = other[:, ::side]  # a loop that went behind hair does not come out again
+        apart += np.maximum.accumulate(outwards, axis=1)[:, ::side]
     large = cv2.resize(apart, (size, size), interpolation=cv2.INTER_CUBIC)
     return np.clip((large - 0.5) * 2.0 + 0.5, 0.0, 1.0)
 

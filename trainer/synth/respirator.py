@@ -32,7 +32,7 @@ class Respirator:
         return self._cup(rng)
 
     def _folded(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(131, 149), rng.uniform(230, 256)
+        peak, chin = rng.uniform(131, 149), rng.uniform(232, 257)
         radius = rng.uniform(78, 87)
         shape = MaskShape(
             side_angle=side_angle(rng.uniform(61, 79), radius),
@@ -51,7 +51,7 @@ class Respirator:
         return replace(wear(shape, rng), bands=bands)
 
     def _cup(self, rng: np.random.Generator) -> MaskShape:
-        peak, chin = rng.uniform(131, 148), rng.uniform(228, 252)
+        peak, chin = rng.uniform(131, 148), rng.uniform(230, 254)
         radius = rng.uniform(80, 90)
         middle = 0.5 * (peak + chin)
         shape = MaskShape(

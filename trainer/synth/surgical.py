@@ -33,7 +33,7 @@ class Surgical:
         """Draw an outline: a wide rectangle that bows over nose and chin."""
         peak = rng.uniform(135, 152)
         side = peak + rng.uniform(0, 16)
-        chin = rng.uniform(226, 252)
+        chin = rng.uniform(231, 256)
         radius = rng.uniform(76, 85)
         shape = MaskShape(
             side_angle=side_angle(rng.uniform(61, 79), radius),
@@ -55,8 +55,10 @@ class Surgical:
         base = self._color(rng, palette)
         relief = 1.0 + folds.dome(cloth, rng) + self._pleats(cloth, rng) + self._wire(cloth, rng)
         relief += folds.hem(cloth, rng, rng.uniform(2.5, 5.0), rng.uniform(0.02, 0.14))
-        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.12))
-        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.08))
+        if rng.random() < 0.4:
+            relief += self._welds(cloth, rng)
+        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.2))
+        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.14))
         relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.03))
         albedo = np.broadcast_to(base, (*cloth.u.shape, 3)).copy()
         if rng.random() < 0.35:  # white inner layer turned out along the top
@@ -84,6 +86,15 @@ class Surgical:
             fade = 0.55 + 0.45 * np.clip(folds.noise(cloth, rng, (1, 3)), -1, 1)
             total += folds.step(d, strength, 0.5 * strength, rng.uniform(1.2, 4.5)) * fade
         return total
+
+    def _welds(self, cloth: Cloth, rng: np.random.Generator) -> F32:
+        """Rows of welded points along the top edge."""
+        pitch = np.float32(2 * np.pi / rng.uniform(2.5, 5.0))
+        points = np.clip(np.sin(cloth.across * pitch), 0.0, 1.0)
+        depth = rng.uniform(5.0, 9.0)
+        rows = folds.line(cloth.from_top - depth, 1.0)
+        rows += folds.line(cloth.from_top - depth - rng.uniform(2.5, 4.5), 1.0)
+        return -np.float32(rng.uniform(0.05, 0.25)) * rows * points
 
     def _wire(self, cloth: Cloth, rng: np.random.Generator) -> F32:
         reach = np.clip((rng.uniform(0.3, 0.55) - np.abs(cloth.u)) * 8.0, 0.0, 1.0)
