@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import OutputError
@@ -74,7 +74,8 @@ def atomic_file(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise output_error(error, target) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # must not hide the error that brought us here
+            part.unlink(missing_ok=True)
 
 
 def write_atomic(target: Path, content: bytes) -> None:
