@@ -109,7 +109,8 @@ def _why_nothing(reports: Sequence[FileReport]) -> str:
     total = totals(reports)
     if not total.faces:
         return "no face was found"
-    return f"{total.faces} faces found, left alone: {_reasons(total)}"
+    faces = "1 face" if total.faces == 1 else f"{total.faces} faces"
+    return f"{faces} found, left alone: {_reasons(total)}"
 
 
 def print_results(reports: Sequence[FileReport]) -> None:

@@ -1,0 +1,59 @@
+"""The installed script, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+SCRIPT = Path(sys.executable).with_name("ecgan")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def environment() -> dict[str, str]:
+    """The environment with everything that changes Rich's output taken out."""
+    removed = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM", "PYTHONWARNINGS")
+    return {key: value for key, value in os.environ.items() if key not in removed}
+
+
+@pytest.fixture(scope="session")
+def ecgan() -> Run:
+    """Run the script with arguments; stdout and stderr come back as text."""
+
+    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SCRIPT, *map(str, arguments)],
+            capture_output=True,
+            encoding="utf-8",
+            env=environment(),
+            cwd=cwd,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A copy of the masked example photo."""
+    return Path(shutil.copy(EXAMPLES / "astronaut_masked.jpg", tmp_path / "photo.jpg"))
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A copy of the masked example clip."""
+    return Path(shutil.copy(EXAMPLES / "astronaut_masked.mp4", tmp_path / "clip.mp4"))
+
+
+def files_in(folder: Path) -> set[str]:
+    """All files below a folder, hidden ones too."""
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
