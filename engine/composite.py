@@ -19,18 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from .face_area import FACE_AREA, MASK_LEVEL
-from .grain import match_detail
+from .grain import SHARPEN_FROM, Marks, match_grain, match_sharpness
 from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
 
-RIM_PX = 3.0
+RIM_PX = 4.0
 FEATHER_PX = 3.0
 GUARD_PX = 2.0
-EDGE_FRAME_PX = 1.5
+EDGE_FRAME_PX = 2.0
 """Least width of rim and feather in frame pixels: chroma of a video bleeds that far."""
 EDGE_LIMIT_PX = 8.0
 """Most crop pixels that rule may ask for, however small the face is."""
 FAR_PX = 48.0
 """Distances are cut here: farther away nothing happens."""
+
+AVERAGE_BELOW = 0.8
+"""Frame pixels per crop pixel below which plain interpolation would skip crop pixels."""
 
 TONE_GRID = 16
 """The colour correction is a grid of this many cells a side, blown up smoothly."""
@@ -95,8 +98,7 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
         return Patch(0, 0, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.float32))
     x0, y0, x1, y1 = box
     tone = _tone(crop.crop, painted, distance, widths)
-    corrected = painted.astype(np.float32)
-    corrected[distance <= widths.paint_end] += tone[distance <= widths.paint_end]
+    corrected = painted + tone * (distance <= widths.paint_end)[..., None]
     to_patch = _crop_to_patch(crop.frame_to_crop, x0, y0)
     size = (x1 - x0, y1 - y0)
     rgb = _warp(corrected, to_patch, size)
@@ -106,8 +108,10 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
     window = frame[y0:y1, x0:x1]
     ring = (far > widths.alpha_end) & (far < FAR_PX / 2) & (face > 0.5)
     core = (alpha == 1) & (face > 0.5)
-    original = _warp(crop.crop.astype(np.float32), to_patch, size)
-    rgb = match_detail(rgb, original, window, ring, core, crop.frame_to_crop, (x0, y0))
+    if crop.side_px > CROP_SIZE * SHARPEN_FROM:
+        original = _warp(crop.crop.astype(np.float32), to_patch, size)
+        rgb = match_sharpness(rgb, original, window, ring, crop.side_px / CROP_SIZE)
+    rgb = match_grain(rgb, window, ring, core, crop.frame_to_crop, (x0, y0))
     return Patch(x0, y0, np.clip(rgb, 0, 255), alpha)
 
 
@@ -176,13 +180,16 @@ def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:
     Returns:
         (256, 256, 3) float32, within ``TONE_LIMIT`` of 0.
     """
-    band = (distance > widths.rim) & (distance <= widths.alpha_end)
+    band = (distance > widths.rim) & (distance <= widths.paint_end)
     if not band.any():
         return np.zeros((*distance.shape, 3), np.float32)
     difference = original[band].astype(np.float32) - painted[band]
     middle = np.median(difference, axis=0)
     strange = np.abs(difference - middle).max(axis=1) / TONE_OUTLIER
-    weight = np.exp(-(strange**2)) * (0.1 + 0.9 * FACE_AREA[band])
+    # The farther out, the surer it is skin without a tinge of the worn mask.
+    outward = (distance[band] - widths.rim) / (widths.paint_end - widths.rim)
+    weight = np.exp(-(strange**2)) * outward * (0.1 + 0.9 * FACE_AREA[band])
+    weight *= 1 - _tinge(original, band, distance, widths)
     sums = np.zeros((*distance.shape, 4), np.float32)
     sums[band] = np.column_stack([difference * weight[:, None], weight])
     cells = cv2.resize(sums, (TONE_GRID, TONE_GRID), interpolation=cv2.INTER_AREA)
@@ -192,8 +199,24 @@ def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:
     return cv2.resize(field, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
+def _tinge(original: U8, band: Marks, distance: F32, widths: _Widths) -> F32:
+    """How much of the worn mask's colour shines through each marked pixel, in [0, 1].
+
+    A pixel's place on the line from the skin's median colour to the covering's; the first tenth
+    is left out, since skin simply differs from skin.
+    """
+    beyond = (distance > widths.paint_end) & (distance < widths.paint_end + 10) & (FACE_AREA > 0)
+    skin, covering = original[beyond], original[distance == 0]
+    if not (len(skin) and len(covering)):
+        return np.zeros(np.count_nonzero(band), np.float32)
+    base = np.median(skin[::3], axis=0).astype(np.float32)
+    line = np.median(covering[::7], axis=0).astype(np.float32) - base
+    place = (original[band] - base) @ line / max(float(line @ line), 20.0**2)
+    return np.clip((place - 0.1) / 0.2, 0, 1).astype(np.float32)
+
+
 def _frame_box(
-    inside: npt.NDArray[np.bool_], frame_to_crop: F32, shape: tuple[int, ...]
+    inside: Marks, frame_to_crop: F32, shape: tuple[int, ...]
 ) -> tuple[int, int, int, int] | None:
     """x0, y0, x1, y1 in the frame of the crop's marked part and what lies around it."""
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
@@ -227,7 +250,7 @@ def _warp(
         smooth: Cubic, which keeps a picture sharp; linear never leaves the range of its samples.
     """
     scale = float(np.hypot(to_patch[0, 0], to_patch[1, 0]))
-    if scale < 1:
+    if scale < AVERAGE_BELOW:
         side = max(1, round(CROP_SIZE * scale))
         ratio = side / CROP_SIZE
         picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
