@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -180,22 +180,56 @@ class Unmasker:
             OptionError: An option has a wrong value, or names a face that is not there.
             InputError: ``frame`` or ``mask`` is not such an array.
         """
+        return next(
+            self.unmask_each(
+                frame,
+                [expression],
+                intensity=intensity,
+                faces=faces,
+                face_expressions=face_expressions,
+                min_face=min_face,
+                mask=mask,
+            )
+        )
+
+    def unmask_each(
+        self,
+        frame: U8,
+        expressions: Sequence[str],
+        *,
+        intensity: float = 1.0,
+        faces: str = "all",
+        face_expressions: Mapping[int, str] | None = None,
+        min_face: int = 32,
+        mask: F32 | None = None,
+    ) -> Iterator[Result]:
+        """Take the masks off a picture several times, looking for faces and masks only once.
+
+        Args:
+            expressions: One request a result; the other arguments are those of ``unmask``.
+
+        Yields:
+            A result for each expression, in their order; what ``unmask`` raises is raised with the
+            first.
+        """
         own = dict(face_expressions or {})
-        weights = _weights({0: expression, **own}, intensity)
+        requests = [_weights({0: expression, **own}, intensity) for expression in expressions]
         if mask is not None:
             _check_mask(mask, frame)
         found = self.detect(frame)
         results = select(found, faces, min_face, own)
         wanted = [i for i, result in enumerate(results) if result.status is FaceStatus.CHANGED]
         crops = self._crops(frame, [found[i] for i in wanted], mask)
-        painted: list[tuple[FaceCrop, F32]] = []
+        covered: list[tuple[int, FaceCrop]] = []
         for i, crop in zip(wanted, crops, strict=True):
-            covered = self.segmenter.claims(crop.mask) if mask is None else bool(crop.mask.any())
-            status = FaceStatus.CHANGED if covered else FaceStatus.NO_MASK
+            is_covered = self.segmenter.claims(crop.mask) if mask is None else bool(crop.mask.any())
+            status = FaceStatus.CHANGED if is_covered else FaceStatus.NO_MASK
             results[i] = FaceResult(i + 1, crop.face, status, crop.mask_share, crop.side_px)
-            if covered:
-                painted.append((crop, weights.get(i + 1, weights[0])))
-        return self._finish(frame, painted, results)
+            if is_covered:
+                covered.append((i + 1, crop))
+        for weights in requests:
+            painted = [(crop, weights.get(number, weights[0])) for number, crop in covered]
+            yield self._finish(frame, painted, list(results))
 
     def describe(self) -> dict[str, str]:
         """What really runs: opens the networks, since only then the device is known."""
