@@ -8,6 +8,7 @@ is below every mistake of architecture that was tried on it (the least shifted o
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 from collections.abc import Callable
@@ -244,31 +245,44 @@ def generator_terms(
 
 
 @pytest.fixture(scope="module")
-def double(networks: Callable[[str], nn.Module]) -> Callable[[str], nn.Module]:
-    """The same networks in float64."""
+def vgg() -> Vgg19Features:
+    network = Vgg19Features()
+    fill(network, "vgg19")
+    return network
+
+
+GRADIENTS = {
+    "generator_second_phase": "generator",
+    "disc_whole": "disc_whole",
+    "disc_mask": "disc_mask",
+}
+
+
+@pytest.fixture(scope="module")
+def double_run(
+    networks: Callable[[str], nn.Module], vgg: Vgg19Features
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """The paper's terms in float64, and by loss the norm of each parameter's gradient."""
     made: dict[str, nn.Module] = {}
 
     def get(name: str) -> nn.Module:
         if name not in made:
-            made[name] = NETWORKS[NAMES[name]]().double().eval()
-            made[name].load_state_dict(networks(name).state_dict())
+            made[name] = copy.deepcopy(networks(name)).double()
         return made[name]
 
-    return get
-
-
-@pytest.fixture(scope="module")
-def double_terms(double: Callable[[str], nn.Module]) -> dict[str, Tensor]:
-    """The paper's terms in float64, with their graphs."""
-    vgg = Vgg19Features().double()
-    fill(vgg, "vgg19")
-    return generator_terms(double, vgg, torch.float64)
+    terms = generator_terms(get, copy.deepcopy(vgg).double(), torch.float64)
+    norms: dict[str, dict[str, float]] = {}
+    for loss, name in GRADIENTS.items():
+        named = dict(get(name).named_parameters())
+        gradients = torch.autograd.grad(terms[loss], list(named.values()))
+        norms[loss] = {
+            key: gradient.norm().item() for key, gradient in zip(named, gradients, strict=True)
+        }
+    return {name: term.item() for name, term in terms.items()}, norms
 
 
 @torch.no_grad()
-def test_losses_in_float32(networks: Callable[[str], nn.Module]) -> None:
-    vgg = Vgg19Features()
-    fill(vgg, "vgg19")
+def test_losses_in_float32(networks: Callable[[str], nn.Module], vgg: Vgg19Features) -> None:
     found = generator_terms(networks, vgg, torch.float32)
     for name, value in found.items():
         # The two totals are about 118: a hundred times the terms, and so is their rounding.
@@ -277,31 +291,26 @@ def test_losses_in_float32(networks: Callable[[str], nn.Module]) -> None:
         assert float(value) == pytest.approx(wanted, rel=0, abs=TOLERANCE * scale), name
 
 
-def test_losses_in_float64(double_terms: dict[str, Tensor]) -> None:
-    assert double_terms.keys() == document["losses_64x64"].keys()
-    for name, value in double_terms.items():
-        wanted = float(outputs[f"losses/64x64/{name}"])
-        assert value.item() == pytest.approx(wanted, rel=0, abs=TOLERANCE), name
-
-
-@pytest.mark.parametrize(
-    ("loss", "name"),
-    [
-        ("generator_second_phase", "generator"),
-        ("disc_whole", "disc_whole"),
-        ("disc_mask", "disc_mask"),
-    ],
-)
-def test_gradient_norms(
-    double: Callable[[str], nn.Module], double_terms: dict[str, Tensor], loss: str, name: str
+def test_losses_in_float64(
+    double_run: tuple[dict[str, float], dict[str, dict[str, float]]],
 ) -> None:
-    named = dict(double(name).named_parameters())
-    assert list(named) == document["outputs"][f"gradient_norms/{loss}"]["order"]
-    gradients = torch.autograd.grad(double_terms[loss], list(named.values()), retain_graph=True)
-    norms = [gradient.norm().item() for gradient in gradients]
+    terms, _ = double_run
+    assert terms.keys() == document["losses_64x64"].keys()
+    for name, value in terms.items():
+        wanted = float(outputs[f"losses/64x64/{name}"])
+        assert value == pytest.approx(wanted, rel=0, abs=TOLERANCE), name
+
+
+@pytest.mark.parametrize("loss", GRADIENTS)
+def test_gradient_norms(
+    double_run: tuple[dict[str, float], dict[str, dict[str, float]]], loss: str
+) -> None:
+    norms = double_run[1][loss]
+    case = f"gradient_norms/{loss}"
+    assert list(norms) == document["outputs"][case]["order"]
     # In float64 only the rounding of the SSIM window differs. Biases before an instance norm have
     # a gradient of zero, of which the arithmetic leaves something below 1e-12.
-    np.testing.assert_allclose(norms, outputs[f"gradient_norms/{loss}"], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(list(norms.values()), outputs[case], rtol=1e-5, atol=1e-12)
 
 
 @torch.no_grad()
