@@ -12,7 +12,7 @@ import hashlib
 import io
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,9 @@ TINY_MOUTH = np.array(
     [[20 * i - 60, -30 - 10 * i, 25 * (i % 3) - 25] for i in range(7)], np.float32
 )
 """(7, 3): what each expression adds to it at the middle of the mouth."""
+_Y, _X = np.mgrid[:CROP_SIZE, :CROP_SIZE].astype(np.float32)
+MOUTH = np.exp(-(((_X - 127) / 30) ** 2) - ((_Y - 185) / 12) ** 2).astype(np.float32)
+"""(256, 256): how far a pixel belongs to the mouth, in [0, 1]."""
 MASK_BLUE = (120, 170, 215)
 """Colour of the drawn mask where a test draws one."""
 
@@ -88,8 +91,6 @@ def save_tiny_segmenter(path: Path) -> None:
 def save_tiny_generator(path: Path) -> None:
     """Write a generator: skin plus ``expression @ TINY_MOUTH`` at the mouth, mixed by mask / 255."""
     n, size = "N", CROP_SIZE
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    mouth = np.exp(-(((x - 127) / 30) ** 2) - ((y - 185) / 12) ** 2)[None, :, :, None]
     nodes = [
         helper.make_node("Cast", ["crop"], ["rgb"], to=TensorProto.FLOAT),
         helper.make_node("Cast", ["mask"], ["level"], to=TensorProto.FLOAT),
@@ -112,7 +113,7 @@ def save_tiny_generator(path: Path) -> None:
         _constant("zero", np.array(0, np.float32)),
         _constant("full", np.array(255, np.float32)),
         _constant("mouths", TINY_MOUTH),
-        _constant("where", mouth.astype(np.float32)),
+        _constant("where", MOUTH[None, :, :, None]),
         _constant("skin", np.array(TINY_SKIN, np.float32)),
     ]
     inputs = [
@@ -164,6 +165,17 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_paint() -> Callable[[F32], U8]:
+    """What the tiny generator paints under a full mask: (7,) weights -> (256, 256, 3) uint8."""
+
+    def paint(weights: F32) -> U8:
+        exact = np.array(TINY_SKIN, np.float32) + MOUTH[..., None] * (weights @ TINY_MOUTH)
+        return np.clip(np.rint(exact), 0, 255).astype(np.uint8)
+
+    return paint
 
 
 @pytest.fixture(scope="session")
@@ -228,6 +240,15 @@ def draw_mask(picture: U8, landmarks: F32, colour: tuple[int, int, int] = MASK_B
     drawn = picture.copy()
     cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], colour, cv2.LINE_AA)
     return drawn
+
+
+@pytest.fixture(scope="session")
+def two_faces(bare_crops: list[tuple[U8, F32]]) -> U8:
+    """(400, 800, 3) uint8 RGB: a face with a drawn mask at the left, a bare one at the right."""
+    canvas = np.full((400, 800, 3), 128, np.uint8)
+    canvas[70 : 70 + CROP_SIZE, 80 : 80 + CROP_SIZE] = draw_mask(*bare_crops[0])
+    canvas[70 : 70 + CROP_SIZE, 460 : 460 + CROP_SIZE] = bare_crops[2][0]
+    return canvas
 
 
 @pytest.fixture(scope="session")
