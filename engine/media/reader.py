@@ -151,6 +151,7 @@ class VideoReader:
                 "by networks made for ordinary pictures"
             )
         return VideoInfo(
+            index=video.index,
             width=width,
             height=height,
             pix_fmt=name,

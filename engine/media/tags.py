@@ -23,9 +23,9 @@ def container_tags(tags: Mapping[str, str], mark: str | None) -> dict[str, str]:
     kept = {key: text for key, text in tags.items() if key.lower() not in _STALE_CONTAINER}
     if mark is None:
         return kept
-    old = [text for key, text in kept.items() if key.lower() == "comment" and mark not in text]
+    comment = next((text for key, text in kept.items() if key.lower() == "comment"), "")
     others = {key: text for key, text in kept.items() if key.lower() != "comment"}
-    others["comment"] = "\n".join([*old, mark])
+    others["comment"] = comment if mark in comment else "\n".join(filter(None, [comment, mark]))
     if "description" not in {key.lower() for key in others}:
         others["description"] = mark
     return others

@@ -20,6 +20,7 @@ class VideoInfo:
     """What an output needs to know about its input.
 
     Attributes:
+        index: Number of the video stream in the file.
         width: Width of the stored picture.
         height: Height of the stored picture.
         pix_fmt: Pixel format in which pictures are delivered and encoded.
@@ -35,6 +36,7 @@ class VideoInfo:
         chapters: Chapters of the part that is read.
     """
 
+    index: int
     width: int
     height: int
     pix_fmt: str

@@ -189,10 +189,14 @@ class VideoWriter:
         with self._errors():
             container.metadata.update(container_tags(info.metadata, self._mark))
             container.set_chapters(info.chapters)
-            self._add_video()
-        self._expected.streams["video"] = 1
         for stream in self._copies:
-            self._add_copy(stream)
+            if stream.index < info.index:
+                self._add_copy(stream)
+        with self._errors():
+            self._add_video()
+        for stream in self._copies:
+            if stream.index > info.index:
+                self._add_copy(stream)
 
     def _add_video(self) -> None:
         info = self._info
@@ -213,6 +217,7 @@ class VideoWriter:
             video.set_display_matrix(info.matrix)
         video.metadata.update(stream_tags(info.video_metadata))
         self._video = video
+        self._expected.streams["video"] = 1
 
     def _add_copy(self, stream: Stream) -> None:
         suffix = self._target.suffix.lower()
