@@ -24,7 +24,9 @@ def show(reports: Sequence[FileReport], engine: Mapping[str, Any]) -> None:
     """Print on stderr what ran, the table, notes, and a warning if nothing changed."""
     if engine:
         console.note(
-            "{generator} in {precision} by {backend} on {device}, faces by {detector}".format_map(engine)
+            "{generator} in {precision} by {backend} on {device}, faces by {detector}".format_map(
+                engine
+            )
         )
     alone_and_failed = len(reports) == 1 and reports[0].status == "failed"
     if not console.is_quiet() and not alone_and_failed:

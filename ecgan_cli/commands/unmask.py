@@ -111,10 +111,10 @@ def _check_request(asked: UnmaskOptions) -> None:
     """Refuse wrong values before anything is loaded or read."""
     from ecgan.engine.expressions import ALL, AUTO, expression_weights
 
-    if asked.expression != ALL:
+    if asked.expression.strip().lower() != ALL:
         expression_weights(asked.expression, asked.intensity)
     for request in asked.face_expressions.values():
-        expression_weights(request, 1.0 if request == AUTO else asked.intensity)
+        expression_weights(request, 1.0 if request.strip().lower() == AUTO else asked.intensity)
     if asked.faces not in ("all", "largest") and not asked.faces.isdecimal():
         raise OptionError(f"--faces '{asked.faces}' is not all, largest or a number")
     if asked.mask is not None and not asked.mask.is_file():

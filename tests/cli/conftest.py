@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from ecgan_cli import console
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -22,6 +25,19 @@ def environment() -> dict[str, str]:
     """The environment with everything that changes Rich's output taken out."""
     removed = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TERM", "PYTHONWARNINGS")
     return {key: value for key, value in os.environ.items() if key not in removed}
+
+
+@pytest.fixture(autouse=True)
+def clean_logging() -> Iterator[None]:
+    """Undo what the program sets up when a test runs it inside this process."""
+    console.stderr.cache_clear()
+    yield
+    console.stderr.cache_clear()
+    logging.captureWarnings(False)
+    for name in ("ecgan", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -86,8 +86,7 @@ def run_raising(
 
         monkeypatch.setattr(main, "build_app", lambda: app)
         monkeypatch.setattr(main.signal, "signal", lambda number, handler: None)
-        console.stderr.cache_clear()
-        code = main.run()
+            code = main.run()
         return code, capsys.readouterr().err
 
     return run

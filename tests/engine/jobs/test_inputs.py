@@ -163,7 +163,7 @@ def test_one_file_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
 
 def test_two_inputs_with_one_output_are_refused_by_name(tmp_path: Path) -> None:
     make(tmp_path, {"x/a.jpg": JPEG, "y/a.jpg": JPEG})
-    with pytest.raises(OptionError, match="a.jpg' and .*a.jpg' would both become") as refused:
+    with pytest.raises(OptionError, match=r"a\.jpg' and .*a\.jpg' would both become") as refused:
         targets([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
     assert str(tmp_path / "x" / "a.jpg") in str(refused.value)
     assert str(tmp_path / "y" / "a.jpg") in str(refused.value)
