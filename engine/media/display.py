@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..types import Patch
 
+if TYPE_CHECKING:
+    from av import VideoFrame
+
 # 2x2 part of the matrix (rows: where a step right, a step down of the stored picture goes)
 # for 0, 1, 2, 3 quarter turns counter-clockwise.
 _TURNS = (((1, 0), (0, 1)), ((0, -1), (1, 0)), ((-1, 0), (0, -1)), ((0, 1), (-1, 0)))
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers of the display matrix that came with a frame, or None."""
+    side: Any = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return None
+    return tuple(int(number) for number in np.frombuffer(side, np.int32)[:9])
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,7 @@ class Converter:
             src_color_range=2 if is_full_range(frame) else 1,
             threads=1,
         )
-        picture: U8 = view.to_ndarray()
-        return picture
+        return np.asarray(view.to_ndarray(), np.uint8)
 
     def adapted(self, frame: VideoFrame, name: str, width: int, height: int) -> VideoFrame:
         """The frame in another pixel format or size, with its time kept; itself where it fits."""
@@ -158,7 +157,7 @@ def paint_frame(frame: VideoFrame, patches: Sequence[Patch], orientation: Orient
 
 def _samples(frame: VideoFrame, index: int) -> npt.NDArray[Any]:
     """A plane as a writable (H, W) array of uint8 or uint16."""
-    plane = frame.planes[index]
+    plane: Any = frame.planes[index]
     bits = frame.format.components[index].bits
     dtype = np.dtype(np.uint8 if bits <= 8 else "<u2")
     rows = np.frombuffer(plane, dtype).reshape(plane.height, plane.line_size // dtype.itemsize)
@@ -222,4 +221,4 @@ def _to_yuv(rgb: F32, weights: tuple[float, float], bits: int, full: bool) -> li
     colours = cv2.transform(np.ascontiguousarray(bounded), matrix)
     if full:
         np.clip(colours, 0, top, out=colours)
-    return list(cv2.split(colours))
+    return [np.asarray(part, np.float32) for part in cv2.split(colours)]

@@ -6,7 +6,7 @@ packets come untouched. `--start` and `--end` are obeyed here, for pictures and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..errors import MediaError
-from .display import Orientation
+from .display import Orientation, display_matrix
 from .planes import Converter, encoder_format
 from .source import behind_the_end, open_source, reason, resolve_cut
 from .trim import SLACK, Cut, PacketCutter
-from .video_types import Chunk, Picture, VideoInfo
+from .video_types import Chunk, Picture, VideoInfo, time_unit
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -122,9 +122,7 @@ class VideoReader:
 
         source = self._source
         try:
-            source.container.seek(
-                int(begin / Fraction(source.video.time_base or 1)), stream=source.video
-            )
+            source.container.seek(int(begin / time_unit(source.video)), stream=source.video)
         except av.error.FFmpegError:
             self._seek_missed = True
 
@@ -157,7 +155,7 @@ class VideoReader:
             pix_fmt=name,
             orientation=self._orientation,
             matrix=self._matrix,
-            time_base=Fraction(video.time_base or Fraction(1, 90_000)),
+            time_base=time_unit(video),
             rate=source.rate,
             frames=self._expected(),
             aspect=Fraction(video.sample_aspect_ratio or 0),
@@ -197,7 +195,7 @@ class VideoReader:
 
     # -- reading --------------------------------------------------------------------------------
 
-    def _read(self) -> Iterator[Chunk]:
+    def _read(self) -> Generator[Chunk]:
         """Chunks from where the container stands; packets wait until the first picture is known."""
         source = self._source
         copied = {stream.index for stream in source.copies}
@@ -233,7 +231,7 @@ class VideoReader:
         except av.error.FFmpegError as error:
             self._stopped = reason(error)
             flush: Packet[Any] = av.Packet()
-            flush.stream, flush.time_base = source.video, source.video.time_base
+            flush.stream, flush.time_base = source.video, time_unit(source.video)
             yield flush
 
     def _is_past_end(self, packet: Packet[Any], margin: Fraction) -> bool:
@@ -274,7 +272,7 @@ class VideoReader:
         if self._format is None:
             self._begin_output(frame, time)
         frame = self._adapt(frame)
-        base = Fraction(frame.time_base)
+        base = time_unit(frame)
         frame.pts = (frame.pts or 0) - round(self._cutter.shift / base)
         rgb = self._orientation.upright(self._converter.rgb(frame))
         seconds = float(time - (self._start_time or 0))
@@ -284,7 +282,7 @@ class VideoReader:
 
     def _stamp(self, frame: VideoFrame) -> Fraction:
         """Time of a frame in seconds; a missing or repeated stamp is replaced by the next free one."""
-        base = Fraction(frame.time_base)
+        base = time_unit(frame)
         if frame.pts is None:
             step = max(1, round(1 / (self._source.rate * base)))
             frame.pts = 0 if self._last_pts is None else self._last_pts + step
@@ -296,7 +294,6 @@ class VideoReader:
 
     def _begin_output(self, frame: VideoFrame, time: Fraction) -> None:
         """Fix what all pictures share, by the first one that is kept."""
-        from av.sidedata.sidedata import Type
         from av.video.format import VideoFormat
 
         given = VideoFormat(frame.format.name, frame.width, frame.height)
@@ -309,9 +306,7 @@ class VideoReader:
         if frame.interlaced_frame:
             self.notes.append("the video is interlaced; its pictures are encoded as progressive")
         self._format = (name, frame.width, frame.height)
-        side = frame.side_data.get(Type.DISPLAYMATRIX)
-        if side is not None:
-            self._matrix = tuple(int(v) for v in np.frombuffer(side, np.int32)[:9])
+        self._matrix = display_matrix(frame)
         self._orientation = Orientation.from_matrix(self._matrix)
         self._start_time = time
         source = self._source

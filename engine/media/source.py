@@ -102,7 +102,7 @@ def _choose(path: Path, container: InputContainer) -> Source:
         if not stream.disposition & Disposition.attached_pic
     ]
     if not pictures:
-        held = sorted({stream.type for stream in container.streams}) or ["nothing"]
+        held = sorted({str(stream.type) for stream in container.streams}) or ["nothing"]
         raise MediaError(f"'{path}' holds no video stream; it holds {', '.join(held)}")
     video = pictures[0]
     if video.codec_context is None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import OutputError
-from .display import Orientation
+from .display import Orientation, display_matrix
 from .source import reason
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
 
 _TOLERANCE = Fraction(1, 400)
 """Seconds: Matroska rounds both ends of the span to a millisecond."""
@@ -71,9 +71,9 @@ def verify_video(path: Path, name: str, expected: Expected) -> None:
         )
 
 
-def _faults(container: InputContainer, expected: Expected) -> Any:
+def _faults(container: InputContainer, expected: Expected) -> Iterator[str]:
     counted = ("video", "audio", "subtitle")
-    streams = Counter(stream.type for stream in container.streams if stream.type in counted)
+    streams = Counter(str(stream.type) for stream in container.streams if stream.type in counted)
     if streams != expected.streams:
         yield f"streams {_told(streams)}, expected {_told(expected.streams)}"
         return
@@ -82,13 +82,14 @@ def _faults(container: InputContainer, expected: Expected) -> Any:
     packets: Counter[int] = Counter()
     stamps: list[Fraction] = []
     orientation = None
+    packet: Packet[Any]
     for packet in container.demux([video, *container.streams.audio]):
         if packet.stream is not video:
             packets[packet.stream.index] += bool(packet.size)
             continue
         if orientation is None:
-            for frame in packet.decode()[:1]:
-                orientation = _orientation(frame)
+            for frame in video.decode(packet)[:1]:
+                orientation = Orientation.from_matrix(display_matrix(frame))
                 if (frame.width, frame.height) != (expected.width, expected.height):
                     yield f"pictures of {frame.width}x{frame.height}, expected {expected.width}x{expected.height}"
         if packet.size and packet.pts is not None:
@@ -108,12 +109,3 @@ def _faults(container: InputContainer, expected: Expected) -> Any:
 
 def _told(streams: Counter[str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(streams.items())) or "none"
-
-
-def _orientation(frame: Any) -> Orientation:
-    from av.sidedata.sidedata import Type
-
-    side = frame.side_data.get(Type.DISPLAYMATRIX)
-    if side is None:
-        return Orientation()
-    return Orientation.from_matrix([int(v) for v in np.frombuffer(side, np.int32)[:9]])

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 
+def time_unit(timed: Any) -> Fraction:
+    """Seconds that one tick of a frame's, packet's or stream's time stamps lasts."""
+    return Fraction(timed.time_base or Fraction(1, 90_000))
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What an output needs to know about its input.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +16,7 @@ from .output import atomic_file, output_error
 from .source import reason
 from .tags import container_tags, stream_tags
 from .verify import Expected, verify_video
-from .video_types import VideoInfo
+from .video_types import VideoInfo, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +147,7 @@ class VideoWriter:
 
         frame.pict_type = PictureType.NONE  # the source's I/P/B choice would be an order
         expected = self._expected
-        time = (frame.pts or 0) * Fraction(frame.time_base)
+        time = (frame.pts or 0) * time_unit(frame)
         expected.first = time if not expected.frames else expected.first
         expected.last = time
         expected.frames += 1
