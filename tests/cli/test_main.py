@@ -86,7 +86,7 @@ def run_raising(
 
         monkeypatch.setattr(main, "build_app", lambda: app)
         monkeypatch.setattr(main.signal, "signal", lambda number, handler: None)
-            code = main.run()
+        code = main.run()
         return code, capsys.readouterr().err
 
     return run
