@@ -5,7 +5,6 @@ import torch
 
 from ecgan.benchmarks import latency
 from ecgan.benchmarks.harness import Timing
-from ecgan.engine.errors import ModelMissing
 
 
 def test_command_prints_both_and_the_machine(
@@ -26,16 +25,28 @@ def test_command_prints_both_and_the_machine(
     )
     assert paper.endswith(" 1.00")
     # The tiny networks of the tests do next to nothing, the paper's 32 GFLOP.
-    assert float(shipped.split()[-1]) > 5
+    assert float(shipped.split()[-2]) > 5
     assert "Python 3" in out.splitlines()[-1]
 
 
 def test_table_shows_the_ratio_of_known_times() -> None:
-    text = latency.table(Timing("paper", (300.0, 320.0)), Timing("ours", (30.0, 32.0)), threads=2)
+    text = latency.table(Timing("paper", (300.0, 320.0)), Timing("ours", (25.0, 32.0)), threads=2)
     row = text.splitlines()[3].split()
-    assert row == ["ours", "31.0", "32.0", "30.0", "10.00"]
+    assert row == ["ours", "28.5", "32.0", "25.0", "11.00", "12.00"]
 
 
-def test_a_folder_without_manifest_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match=r"no 'manifest\.json'"):
-        latency.measure(tmp_path, rounds=1, threads=1)
+def test_a_folder_without_manifest_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert latency.main(["--models", str(tmp_path)]) == 4
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: no 'manifest.json' in")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_a_wrong_count_is_a_usage_error(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        latency.main(["--rounds", value])
+    assert stopped.value.code == 2
+    assert f"'{value}'" in capsys.readouterr().err
