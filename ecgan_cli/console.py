@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NAME = "ecgan"
+FILE_WIDTH = 120
+"""Columns of a table that goes to a file or a pipe."""
+
 _logger = logging.getLogger(NAME)  # parent of ecgan.engine, ecgan.trainer, ecgan.benchmarks
 
 
@@ -22,7 +25,8 @@ def stderr() -> Console:
     """The console for log, progress and tables; obeys NO_COLOR."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    width = None if sys.stderr.isatty() else FILE_WIDTH
+    return Console(stderr=True, highlight=False, width=width)
 
 
 def result(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ecgan.engine.errors import EcganError
 from ecgan.engine.jobs.inputs import VIDEO
 from ecgan.engine.jobs.report import FileReport
 
@@ -95,16 +96,20 @@ def _reasons(report: FileReport) -> str:
 
 
 def _show_notes(report: FileReport, *, several: bool) -> None:
+    name = f"'{report.input}'"
     if report.error and several:
-        hint = f" ({report.hint})" if report.hint else ""
-        console.warning(f"'{report.input}' failed: {report.error}{hint}")
+        message = report.error if str(report.input) in report.error else f"{name}: {report.error}"
+        console.error(EcganError(message, report.hint))
     for note in report.notes:
-        console.note(f"'{report.input}': {note}")
+        console.note(f"{name}: {note}")
     if report.enlarged:
         console.note(
-            f"'{report.input}': {report.enlarged} of the faces spans over 512 px; the paint is made"
-            " at 256 px and enlarged, with grain and sharpness matched"
+            f"{name}: {report.enlarged} of its faces over 512 px: painted at 256 px and enlarged, with"
+            " grain and sharpness matched"
         )
+    if console.is_verbose() and report.stages:
+        times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in report.stages.items())
+        console.note(f"{name}: {times}")
 
 
 def _why_nothing(reports: Sequence[FileReport]) -> str:
