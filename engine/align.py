@@ -15,7 +15,7 @@ TEMPLATE_FFHQ_256: F32 = np.array(
 )
 """(5, 2): where eyes, nose tip and mouth corners lie in an aligned crop."""
 
-LANDMARK_WEIGHTS = (1.0, 1.0, 0.1, 0.1, 0.1)
+LANDMARK_WEIGHTS = (1.0, 1.0, 0.0, 0.05, 0.05)
 AVERAGE_BELOW = 0.8
 """Crop pixels per frame pixel below which plain interpolation would skip frame pixels."""
 MARGIN = 4
