@@ -213,7 +213,7 @@ class Unmasker:
             first.
         """
         own = dict(face_expressions or {})
-        requests = [_weights({0: expression, **own}, intensity) for expression in expressions]
+        requests = [face_weights({0: expression, **own}, intensity) for expression in expressions]
         if mask is not None:
             _check_mask(mask, frame)
         found = self.detect(frame)
@@ -306,7 +306,7 @@ def _with_mask(crop: FaceCrop, mask: F32) -> FaceCrop:
     return FaceCrop(crop.face, crop.frame_to_crop, crop.crop, mask)
 
 
-def _weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:
+def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:
     """Weights per face number; 0 is every other face.
 
     Intensity says nothing to ``auto``: a mistake where all is ``auto``, but not where one face is.

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, NoFaceError, OutputError
+from ..errors import NoFaceError, OutputError
 from ..expressions import ALL, EXPRESSIONS
 from ..media.drawing import contact_sheet, draw_numbers
 from ..media.encode import encode, format_of
 from ..media.images import check_format, read_image, write_image
+from ..media.mask_file import read_mask
 from ..media.metadata import Metadata
 from ..media.output import atomic_file, check_output
 from ..media.provenance import make_mark, sidecar_path
@@ -60,7 +61,10 @@ def unmask_photo(
     with _stage(report, "read"):
         still = read_image(source, options.max_pixels)
         report.notes += still.notes
-        mask = None if options.mask is None else _read_mask(options.mask, still, options)
+        mask = None
+        if options.mask is not None:
+            size = still.rgb.shape[1], still.rgb.shape[0]
+            mask = read_mask(options.mask, size, source, options.max_pixels)
     with _stage(report, "unmask"):
         results = _results(unmasker, still, mask, options)
         result = next(results)
@@ -155,24 +159,6 @@ def _check_targets(source: Path, target: Path, options: UnmaskOptions) -> Path |
     if options.mask is not None:
         check_output(options.mask, mask_target, overwrite=options.overwrite)
     return mask_target
-
-
-def _read_mask(path: Path, still: StillImage, options: UnmaskOptions) -> F32:
-    """The user's mask as (H, W) float32 in [0, 1]."""
-    picture = read_image(path, options.max_pixels)
-    levels = picture.rgb
-    size, wanted = levels.shape[:2], still.rgb.shape[:2]
-    if size != wanted:
-        raise InputError(
-            f"mask '{path}' is {size[1]} x {size[0]} pixels, but '{still.path}' is "
-            f"{wanted[1]} x {wanted[0]} (upright); expected the same size"
-        )
-    is_grey = picture.mode in ("L", "LA") or bool(
-        (levels[..., 0] == levels[..., 1]).all() and (levels[..., 1] == levels[..., 2]).all()
-    )
-    if not is_grey:
-        raise InputError(f"mask '{path}' has colours; expected 8-bit grey, 255 = repaint")
-    return levels[..., 0].astype(np.float32) / np.float32(255)
 
 
 # --- the work ----------------------------------------------------------------------------------
