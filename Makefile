@@ -16,7 +16,7 @@ help:  ## List the targets
 
 demo: $(RUNTIME)  ## Unmask the example photo and clip (installs the runtime only, no torch)
 	$(BIN)/ecgan unmask examples/astronaut_masked.jpg examples/astronaut_masked.mp4 \
-		--expression happy --output demo --overwrite --quiet
+		--expression happy --output demo --overwrite
 	@echo
 	@for name in jpg mp4; do \
 		echo "before: examples/astronaut_masked.$$name    after: demo/astronaut_masked.$$name"; done
