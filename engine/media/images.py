@@ -30,9 +30,11 @@ from .still import Samples, StillImage
 READABLE = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF")
 _READABLE_WORDS = "JPEG, PNG, WebP, BMP, TIFF or AVIF"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError),
+    *(RuntimeError, struct.error, zlib.error),
+)
 """What Pillow's decoders raise on broken files."""
-_STRUCT_BROKEN = (struct.error, zlib.error)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -103,7 +105,7 @@ def _read(path: Path, file: IO[bytes], data: mmap, max_pixels: int) -> StillImag
             )
         except MediaError:
             raise
-        except (*_BROKEN, *_STRUCT_BROKEN) as error:
+        except _BROKEN as error:
             raise _broken(path, image.format, error) from error
         kind = "JPEG" if image.format == "MPO" else str(image.format)
     if samples.dtype == np.uint16:
@@ -134,7 +136,7 @@ def _opened(path: Path, file: IO[bytes], data: mmap) -> Iterator[Image.Image]:
             image = Image.open(file, formats=formats)
         except UnidentifiedImageError as error:
             raise _unknown(path, data) from error
-        except (*_BROKEN, *_STRUCT_BROKEN) as error:
+        except _BROKEN as error:
             raise _broken(path, "picture", error) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
@@ -155,8 +157,9 @@ def _unknown(path: Path, data: mmap) -> MediaError:
             return MediaError(
                 f"'{path}' is {name}; expected {_READABLE_WORDS}", hint="convert it to PNG first"
             )
-    if head.startswith((b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"BM")):
-        return MediaError(f"'{path}' is cut off or broken inside its header; it cannot be read")
+    known = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"BM")
+    if head.startswith(known) or head[8:12] in (b"WEBP", b"avif", b"avis"):
+        return MediaError(f"'{path}' is a cut off or broken picture: its header cannot be read")
     return MediaError(f"'{path}' is not a picture; expected {_READABLE_WORDS}")
 
 
