@@ -21,7 +21,7 @@ COUNTS = ("faces", "masked", "changed")
 WRITTEN = "written"
 
 
-def show(reports: Sequence[FileReport], engine: Mapping[str, Any]) -> None:
+def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: bool) -> None:
     """Print on stderr what ran, the table, notes, and a warning if nothing changed."""
     if engine:
         console.note(
@@ -34,7 +34,8 @@ def show(reports: Sequence[FileReport], engine: Mapping[str, Any]) -> None:
         console.stderr().print(_table(reports))
     for report in reports:
         _show_notes(report, several=len(reports) > 1)
-    if not any(report.changed or report.status in ("skipped", "failed") for report in reports):
+    done = any(report.changed or report.status in ("skipped", "failed") for report in reports)
+    if not (done or preview):
         console.warning(f"nothing was changed: {_why_nothing(reports)}")
 
 

@@ -5,4 +5,6 @@ A command's module imports nothing heavy at its top: listing the commands import
 
 COMMANDS = {
     "unmask": "ecgan_cli.commands.unmask",
+    "train": "ecgan_cli.commands.train",
+    "export": "ecgan_cli.commands.export",
 }

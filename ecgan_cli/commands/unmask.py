@@ -156,7 +156,7 @@ def _run(
         check_reports(reports)
     except EcganError as error:
         failure = error
-    summary.show(reports, engine)
+    summary.show(reports, engine, preview=preview)
     if as_json:
         code = failure.exit_code if failure is not None else 0
         console.json_result(summary.document(reports, engine, code))

@@ -114,6 +114,7 @@ def test_preview_writes_a_numbered_still(
         "clip.mp4",
         "clip.preview.png",
     }
+    assert "nothing was changed" not in done.stderr
     assert Image.open(photo.with_name("clip.preview.png")).size == (640, 360)
 
 
@@ -122,20 +123,20 @@ def test_signal_during_a_video_leaves_no_file(
     clip: Path, model_folder: Path, number: signal.Signals, code: int
 ) -> None:
     arguments = ["unmask", str(clip), "-m", str(model_folder), "--preset", "veryslow"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [SCRIPT, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-    )
-    limit = time.monotonic() + 60
-    while files_in(clip.parent) == {"clip.mp4"} and process.poll() is None:
-        assert time.monotonic() < limit, "it did not start to write"
-        time.sleep(0.02)
-    os.kill(process.pid, number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code
+    ) as process:
+        limit = time.monotonic() + 60
+        while files_in(clip.parent) == {"clip.mp4"} and process.poll() is None:
+            assert time.monotonic() < limit, "it did not start to write"
+            time.sleep(0.02)
+        os.kill(process.pid, number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
     assert files_in(clip.parent) == {"clip.mp4"}
     assert out == ""
     assert "Traceback" not in err

@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from ecgan.engine.errors import InputError, OptionError, OutputError
-from ecgan.engine.jobs.inputs import IMAGE, UNKNOWN, VIDEO, Source, collect, kind_of, plan_outputs
+from ecgan.engine.jobs.inputs import (
+    H264_SUFFIXES,
+    IMAGE,
+    IMAGE_SUFFIXES,
+    UNKNOWN,
+    VIDEO,
+    VIDEO_SUFFIXES,
+    Source,
+    collect,
+    kind_of,
+    plan_outputs,
+)
+from ecgan.engine.media.encode import FORMATS
+from ecgan.engine.media.writer import CONTAINERS
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(40)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
@@ -126,6 +139,11 @@ def test_an_argument_that_leads_nowhere_is_a_problem_that_stops_no_other(
     assert str(bad.problem) == message.format(text)
     assert bad.kind == UNKNOWN
     assert good.problem is None
+
+
+def test_extensions_are_those_that_readers_and_writers_know() -> None:
+    assert set(CONTAINERS) == H264_SUFFIXES < VIDEO_SUFFIXES
+    assert set(FORMATS) <= IMAGE_SUFFIXES
 
 
 # --- names of outputs --------------------------------------------------------------------------
