@@ -68,12 +68,12 @@ def command(
     )
     _check_request(asked)
     tasks = plan_outputs(collect(inputs, output), output, preview=preview)
-    for_video = {"--crf": crf, "--preset": preset, "--start": start, "--end": end}
+    encoding = {"--crf": crf, "--preset": preset}
     if not any(task.source.kind in (VIDEO, UNKNOWN) for task in tasks):
-        _refuse(for_video, "no input is a video")
+        _refuse({**encoding, "--start": start, "--end": end}, "no input is a video")
     if preview:
-        marks = {"--save-mask": save_mask or None, "--no-provenance": no_provenance or None}
-        _refuse({**for_video, **marks}, "--preview only numbers the faces")
+        writing = {"--save-mask": save_mask or None, "--no-provenance": no_provenance or None}
+        _refuse({**encoding, **writing}, "--preview only numbers the faces")
 
     def open_unmasker() -> Unmasker:
         from ecgan.engine.pipeline import Unmasker
