@@ -13,6 +13,7 @@ paint's colour differs from the picture. The guard is what interpolation reaches
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +22,8 @@ import numpy.typing as npt
 from .face_area import FACE_AREA, MASK_LEVEL
 from .grain import SHARPEN_FROM, Marks, match_grain, match_sharpness
 from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
+
+Samples = TypeVar("Samples", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
 
 RIM_PX = 4.0
 FEATHER_PX = 3.0
@@ -32,6 +35,8 @@ EDGE_LIMIT_PX = 8.0
 FAR_PX = 48.0
 """Distances are cut here: farther away nothing happens."""
 
+RING_PX = 3.0
+"""The patch reaches this far beyond the paint at least, for skin to measure sharpness and grain on."""
 AVERAGE_BELOW = 0.8
 """Frame pixels per crop pixel below which plain interpolation would skip crop pixels."""
 
@@ -93,26 +98,24 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
     """
     distance = _distance(crop.mask)
     widths = _widths(crop.side_px)
-    box = _frame_box(distance < widths.alpha_end, crop.frame_to_crop, frame.shape)
+    box = _frame_box(distance < widths.alpha_end + RING_PX, crop.frame_to_crop, frame.shape)
     if box is None:
         return Patch(0, 0, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.float32))
     x0, y0, x1, y1 = box
-    tone = _tone(crop.crop, painted, distance, widths)
-    corrected = painted + tone * (distance <= widths.paint_end)[..., None]
-    to_patch = _crop_to_patch(crop.frame_to_crop, x0, y0)
-    size = (x1 - x0, y1 - y0)
-    rgb = _warp(corrected, to_patch, size)
+    to_patch, size = _crop_to_patch(crop.frame_to_crop, x0, y0), (x1 - x0, y1 - y0)
     guides = _warp(np.dstack([distance, FACE_AREA]), to_patch, size, smooth=False)
-    far, face = guides[..., 0], guides[..., 1]
-    alpha = _alpha(far, widths)
+    alpha = _alpha(guides[..., 0], widths)
+    face = guides[..., 1] > 0.5
+    ring = face & (guides[..., 0] > widths.alpha_end)
+
+    tone = _tone(crop.crop, painted, distance, widths)
+    rgb = _warp(painted + tone * (distance <= widths.paint_end)[..., None], to_patch, size)
     window = frame[y0:y1, x0:x1]
-    ring = (far > widths.alpha_end) & (far < FAR_PX / 2) & (face > 0.5)
-    core = (alpha == 1) & (face > 0.5)
     if crop.side_px > CROP_SIZE * SHARPEN_FROM:
         original = _warp(crop.crop.astype(np.float32), to_patch, size)
         rgb = match_sharpness(rgb, original, window, ring, crop.side_px / CROP_SIZE)
-    rgb = match_grain(rgb, window, ring, core, crop.frame_to_crop, (x0, y0))
-    return Patch(x0, y0, np.clip(rgb, 0, 255), alpha)
+    rgb = match_grain(rgb, window, ring, face & (alpha == 1), crop.frame_to_crop, (x0, y0))
+    return _trimmed(Patch(x0, y0, np.clip(rgb, 0, 255), alpha))
 
 
 def apply_patches(frame: U8, patches: list[Patch]) -> U8:
@@ -133,9 +136,7 @@ def apply_patches(frame: U8, patches: list[Patch]) -> U8:
     return result
 
 
-def blend(
-    samples: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], painted: F32, alpha: F32
-) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+def blend(samples: Samples, painted: F32, alpha: F32) -> Samples:
     """Mix paint into samples of 8 or 16 bits.
 
     Args:
@@ -150,7 +151,7 @@ def blend(
     weight = alpha[..., None] if samples.ndim == 3 else alpha
     base = samples.astype(np.float32)
     mixed = base + weight * (painted * scale - base)
-    return np.rint(mixed).astype(samples.dtype)
+    return np.asarray(np.rint(mixed), samples.dtype)
 
 
 def _distance(mask: F32) -> F32:
@@ -164,6 +165,17 @@ def _distance(mask: F32) -> F32:
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_5)
     distance = cv2.GaussianBlur(np.minimum(distance, FAR_PX), (5, 5), 1.0)
     return distance.astype(np.float32, copy=False)
+
+
+def _trimmed(patch: Patch) -> Patch:
+    """The part of a patch that changes anything."""
+    rows = np.flatnonzero(patch.alpha.any(axis=1))
+    columns = np.flatnonzero(patch.alpha.any(axis=0))
+    if not len(rows):
+        return Patch(0, 0, patch.rgb[:0, :0], patch.alpha[:0, :0])
+    kept = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    x, y = patch.x + int(columns[0]), patch.y + int(rows[0])
+    return Patch(x, y, patch.rgb[kept], patch.alpha[kept])
 
 
 def _alpha(distance: F32, widths: _Widths) -> F32:
@@ -196,7 +208,7 @@ def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:
     spread = cv2.GaussianBlur(cells, (0, 0), 1.5) + 1e-3 * cells.mean(axis=(0, 1))
     field = spread[..., :3] / np.maximum(spread[..., 3:], 1e-9)
     field = np.clip(field, -TONE_LIMIT, TONE_LIMIT)
-    return cv2.resize(field, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+    return cv2.resize(field, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
 
 
 def _tinge(original: U8, band: Marks, distance: F32, widths: _Widths) -> F32:

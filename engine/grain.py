@@ -94,12 +94,16 @@ def match_grain(
 
 
 def _luma(rgb: F32) -> F32:
-    return cv2.transform(rgb, np.array([[0.299, 0.587, 0.114]], np.float32))
+    return np.asarray(cv2.transform(rgb, np.array([[0.299, 0.587, 0.114]])), np.float32)
+
+
+def _blur(picture: F32, sigma: float) -> F32:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.float32)
 
 
 def _bands(luma: F32) -> tuple[F32, F32]:
-    fine = cv2.GaussianBlur(luma, (0, 0), BANDS[0])
-    return luma - fine, fine - cv2.GaussianBlur(luma, (0, 0), BANDS[1])
+    fine = _blur(luma, BANDS[0])
+    return luma - fine, fine - _blur(luma, BANDS[1])
 
 
 def _grain(luma: F32, skin: Marks) -> F32:
@@ -108,7 +112,7 @@ def _grain(luma: F32, skin: Marks) -> F32:
     The lesser of the left and right half: hair or a shadow's edge may lie in one of them.
     """
     bands = _bands(luma)
-    slope = _slope(cv2.GaussianBlur(luma, (0, 0), FLAT_SIGMA))
+    slope = _slope(_blur(luma, FLAT_SIGMA))
     columns = np.flatnonzero(skin.any(axis=0))
     middle = int(columns[0] + columns[-1] + 1) // 2
     halves = []
@@ -122,7 +126,8 @@ def _grain(luma: F32, skin: Marks) -> F32:
 
 
 def _slope(luma: F32) -> F32:
-    return cv2.magnitude(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1))
+    across, down = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
 
 
 def _spread(values: F32) -> float:
@@ -131,12 +136,12 @@ def _spread(values: F32) -> float:
 
 
 def _unsharp(picture: F32, sigma: float) -> F32:
-    return 2 * picture - cv2.GaussianBlur(picture, (0, 0), sigma)
+    return 2 * picture - _blur(picture, sigma)
 
 
 def _steepness(luma: F32, ring: Marks, sigma: float) -> float:
     """Mean gradient, of edges rather than of grain, which a light blur takes away first."""
-    return float(_slope(cv2.GaussianBlur(luma, (0, 0), 0.7 * sigma))[ring].mean())
+    return float(_slope(_blur(luma, 0.7 * sigma))[ring].mean())
 
 
 @functools.cache
@@ -159,4 +164,5 @@ def _noise(
     to_tile[:, 2] += to_tile[:, :2] @ np.array(origin, np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     size = (shape[1], shape[0])
-    return cv2.warpAffine(_tile(), to_tile, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+    noise = cv2.warpAffine(_tile(), to_tile, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(noise, np.float32)

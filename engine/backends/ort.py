@@ -101,7 +101,7 @@ class OrtBackend:
         _check_feeds(self.inputs, feeds)
         try:
             values = session.run(None, dict(feeds))
-        except (*self._errors, MemoryError) as error:
+        except self._errors as error:
             text = _one_line(error)
             if isinstance(error, MemoryError) or "alloc" in text.lower():
                 raise OutOfMemory(
@@ -133,7 +133,7 @@ def _error_classes(runtime: Any) -> tuple[type[Exception], ...]:
     """All that ONNX Runtime raises: its own classes have no common base of their own."""
     own = vars(runtime.capi.onnxruntime_pybind11_state).values()
     classes = [value for value in own if isinstance(value, type) and issubclass(value, Exception)]
-    return (*classes, RuntimeError, ValueError)
+    return (*classes, RuntimeError, ValueError, MemoryError)
 
 
 def _session_options(runtime: Any, threads: int | None) -> Any:
