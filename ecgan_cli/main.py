@@ -54,7 +54,12 @@ def _program(
 
 def build_app() -> typer.Typer:
     """The command line with every command of the registry."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     app.callback(help=_paragraphs(_program))(_program)
     for name, module in COMMANDS.items():
         command = importlib.import_module(module).command

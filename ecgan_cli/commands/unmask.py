@@ -109,14 +109,14 @@ def _face_expressions(texts: Sequence[str]) -> dict[int, str]:
 
 def _check_request(asked: UnmaskOptions) -> None:
     """Refuse wrong values before anything is loaded or read."""
-    from ecgan.engine.expressions import ALL, AUTO, expression_weights
+    from ecgan.engine.expressions import ALL, EXPRESSIONS
+    from ecgan.engine.pipeline import face_weights
+    from ecgan.engine.selection import parse_faces
 
-    if asked.expression.strip().lower() != ALL:
-        expression_weights(asked.expression, asked.intensity)
-    for request in asked.face_expressions.values():
-        expression_weights(request, 1.0 if request.strip().lower() == AUTO else asked.intensity)
-    if asked.faces not in ("all", "largest") and not asked.faces.isdecimal():
-        raise OptionError(f"--faces '{asked.faces}' is not all, largest or a number")
+    is_all = asked.expression.strip().lower() == ALL
+    requests = {0: EXPRESSIONS[0] if is_all else asked.expression, **asked.face_expressions}
+    face_weights(requests, asked.intensity)
+    parse_faces(asked.faces)
     if asked.mask is not None and not asked.mask.is_file():
         raise InputError(f"no file '{asked.mask}' for --mask")
 

@@ -248,7 +248,7 @@ def test_huge_picture_is_refused_until_the_limit_is_lifted(
         (["-e", "happy:x"], 2, "'happy:x' is not an expression with a weight"),
         (["--face", "happy"], 2, "--face 'happy' is not a face and its expression"),
         (["--face", "1=sad", "--face", "1=happy"], 2, "--face 1 is given twice"),
-        (["--faces", "some"], 2, "--faces 'some' is not all, largest or a number"),
+        (["--faces", "some"], 2, "unknown selection of faces 'some'; expected all, largest"),
         (["--backend", "onxruntime"], 2, "unknown backend 'onxruntime'; choose from onnxruntime"),
         (["--detector", "haar"], 2, "unknown detector 'haar'; choose from retinaface"),
         (["--mask", "none.png"], 3, "no file 'none.png' for --mask"),
