@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import OutputError
-from . import bmp, png
+from . import bmp, exif, png
 from .cmyk import CmykConversion, srgb_profile
 from .colour import to_8bit, without_alpha
 from .metadata import Metadata
@@ -246,6 +246,10 @@ def _tiff(
 def _avif(
     samples: Samples, mode: str, metadata: Metadata, xmp: bytes | None, notes: list[str]
 ) -> bytes:
+    block = None
+    if metadata.exif is not None:
+        # finding an orientation, Pillow would write the whole block anew and lose what it cannot read
+        block = b"Exif\0\0" + exif.without_orientation(metadata.exif)
     return _saved(
         samples,
         mode,
@@ -253,7 +257,7 @@ def _avif(
         quality=_AVIF_QUALITY,
         speed=_AVIF_SPEED,
         subsampling=None if mode == "L" else "4:4:4",
-        exif=_exif(metadata),
+        exif=block,
         icc_profile=metadata.icc,
         xmp=xmp,
     )

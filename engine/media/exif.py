@@ -101,6 +101,7 @@ class _Reader:
                     sub = self.directory(struct.unpack("<L", data[:4])[0], (), depth + 1)
                 except (struct.error, ValueError):
                     continue
+                data = bytes(4)  # where it lies says nothing about what it holds
             found[tag] = Entry(kind, data, sub)
         return found
 
@@ -182,6 +183,26 @@ def upright_exif(blob: bytes) -> bytes:
                 struct.pack_into(reader.endian + "H", patched, place, 1)
             elif tag == EXIF_IFD and turned:
                 _swap_sides(reader, patched, reader.number("L", place))
+    except struct.error as error:
+        raise ValueError("broken directory") from error
+    return bytes(patched)
+
+
+def without_orientation(blob: bytes) -> bytes:
+    """The block without that tag, everything else in its place.
+
+    Raises:
+        ValueError: The block is broken.
+    """
+    reader, patched = _Reader(blob), bytearray(blob)
+    try:
+        count = reader.number("H", reader.first)
+        places = range(reader.first + 2, reader.first + 2 + 12 * count, 12)
+        here = [place for place in places if reader.number("H", place) == ORIENTATION]
+        if here:
+            end = places[-1] + 16  # the link to the next directory moves up with the entries
+            patched[here[0] : end - 12] = reader.blob[here[0] + 12 : end]
+            struct.pack_into(reader.endian + "H", patched, reader.first, count - 1)
     except struct.error as error:
         raise ValueError("broken directory") from error
     return bytes(patched)
