@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .face_area import FACE_AREA, MASK_LEVEL
-from .grain import SHARPEN_FROM, Marks, match_grain, match_sharpness
+from .face_area import FACE_AREA, MASK_LEVEL, Marks
+from .grain import SHARPEN_FROM, match_grain, match_sharpness
 from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
 
 Samples = TypeVar("Samples", npt.NDArray[np.uint8], npt.NDArray[np.uint16])

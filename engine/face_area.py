@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from .types import CROP_SIZE, F32
+
+Marks = npt.NDArray[np.bool_]
+"""Marked pixels of a picture."""
 
 FACE_CENTRE = (128.0, 150.0)
 FACE_RADII = (70.0, 92.0)

@@ -11,11 +11,9 @@ import functools
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from .face_area import Marks
 from .types import F32, U8
-
-Marks = npt.NDArray[np.bool_]
 
 SAMPLES_MIN = 60
 """Fewer pixels of skin than this say nothing about grain."""

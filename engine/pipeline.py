@@ -14,6 +14,7 @@ from .align import crop_matrix, warp_face
 from .backends import BACKENDS, Backend
 from .composite import apply_patches, make_patch, paint_mask
 from .detect import DETECTORS, Detector
+from .edge import grow_to_edge
 from .errors import InputError, OptionError
 from .expressions import ALL, AUTO, expression_weights
 from .face_area import own_covering, share_mask
@@ -45,7 +46,7 @@ class Unmasker:
         detector_options: Further arguments of the detector, such as ``score`` or ``path``.
 
     Raises:
-        OptionError: An unknown backend, detector or precision.
+        OptionError: An unknown backend or detector; a precision without a file on first use.
         ModelMissing: The folder holds no manifest, or it names no segmenter or generator.
         ModelMismatch: The manifest cannot be read.
     """
@@ -127,6 +128,11 @@ class Unmasker:
         crops = _aligned(frame, faces)
         pictures = np.stack([crop.crop for crop in crops]) if crops else _NO_CROPS
         masks = [own_covering(mask) for mask in self.segmenter.masks(pictures)]
+        # Only what is claimed grows: specks on a bare face must not become a mask by it.
+        masks = [
+            grow_to_edge(crop.crop, mask) if self.segmenter.claims(mask) else mask
+            for crop, mask in zip(crops, masks, strict=True)
+        ]
         return [_with_mask(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
 
     def paint(self, frame: U8, crops: list[FaceCrop], weights: F32) -> list[Patch]:
