@@ -78,12 +78,11 @@ def unmask_photo(
                 if (still.mode, still.is_deep) != ("RGB", False):
                     report.notes.append("the picture of all seven is 8-bit RGB")
             mark = make_mark(options.expression) if options.provenance else None
-            blended = result.mask
-            del result, results  # their full-size pictures would only wait beside the encoder
+            mask_file = None if mask_target is None else _mask_png(result.mask)
+            del result, results  # their full-size arrays would only wait beside the encoder
             with ExitStack() as stack:
-                if mask_target is not None:
-                    part = stack.enter_context(atomic_file(mask_target))
-                    part.write_bytes(_mask_png(blended))
+                if mask_target is not None and mask_file is not None:
+                    stack.enter_context(atomic_file(mask_target)).write_bytes(mask_file)
                 report.notes += write_image(target, written, patches, mark)
         report.output, report.mask_output = target, mask_target
         if mark is None:

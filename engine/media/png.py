@@ -76,7 +76,8 @@ def _chunk_bytes(kind: bytes, content: bytes) -> bytes:
 def insert_chunks(encoded: bytes, chunks: Iterable[Chunk]) -> bytes:
     """Put chunks behind the header of an encoded file."""
     extra = b"".join(_chunk_bytes(kind, content) for kind, content in chunks)
-    return b"".join([encoded[:_HEADER_END], extra, encoded[_HEADER_END:]])
+    whole = memoryview(encoded)
+    return b"".join([whole[:_HEADER_END], extra, whole[_HEADER_END:]])
 
 
 def encode_16bit(samples: npt.NDArray[np.uint16]) -> bytes:

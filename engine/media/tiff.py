@@ -95,6 +95,8 @@ def _with_tags(encoded: bytes, mode: str, metadata: Metadata, xmp: bytes | None)
     if mode in ("LA", "RGBA"):
         carried[_EXTRA_SAMPLES] = exif.short_entry(metadata.extra_sample)
     carried[exif.ORIENTATION] = exif.short_entry(1)
-    padded = encoded + b"\0" * (len(encoded) % 2)
-    head = padded[:4] + struct.pack("<L", len(padded))
-    return b"".join([head, padded[8:], exif.directory_bytes(own | carried, len(padded))])
+    padding = b"\0" * (len(encoded) % 2)
+    end = len(encoded) + len(padding)
+    head = encoded[:4] + struct.pack("<L", end)
+    samples = memoryview(encoded)[8:]
+    return b"".join([head, samples, padding, exif.directory_bytes(own | carried, end)])
