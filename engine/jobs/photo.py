@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -237,5 +237,7 @@ def _as_shown(still: StillImage, picture: U8) -> StillImage:
 
 def _mask_png(alpha: F32) -> bytes:
     """Blend weights as an 8-bit grey PNG, 255 = repainted."""
-    levels: Any = np.rint(alpha * np.float32(255)).astype(np.uint8)
+    import cv2
+
+    levels = cv2.convertScaleAbs(alpha, alpha=255)  # in one pass, without wide numbers in between
     return encode(levels, "L", "PNG", Metadata(), None)[0]
