@@ -110,7 +110,7 @@ def _share(part: int, whole: int) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures of a detector."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the data sets, with masked/ inside")
     parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args(arguments)
