@@ -155,6 +155,23 @@ def paint_frame(frame: VideoFrame, patches: Sequence[Patch], orientation: Orient
             _blend_patch(frame, planes, turned)
 
 
+def grey_frame(weights: F32) -> VideoFrame:
+    """A grey picture of blend weights, black for 0 and white for 1, in yuv420p or, odd, yuv444p.
+
+    Args:
+        weights: (H, W) float32 in [0, 1].
+    """
+    from av import VideoFrame
+
+    height, width = weights.shape
+    frame = VideoFrame(width, height, "yuv444p" if width % 2 or height % 2 else "yuv420p")
+    _samples(frame, 0)[:] = np.rint(16 + 219 * weights)
+    for index in (1, 2):
+        _samples(frame, index)[:] = 128
+    frame.color_range = 1
+    return frame
+
+
 def _samples(frame: VideoFrame, index: int) -> npt.NDArray[Any]:
     """A plane as a writable (H, W) array of uint8 or uint16."""
     plane: Any = frame.planes[index]
@@ -185,14 +202,16 @@ def _blend_patch(frame: VideoFrame, planes: list[npt.NDArray[Any]], patch: Patch
 
 def _cell_means(values: F32, lead_x: int, lead_y: int, step_x: int, step_y: int) -> F32:
     """Means over the luma samples of each chroma sample; samples outside the patch count as 0."""
+    import cv2
+
     if step_x == step_y == 1:
         return values
     tall, wide = values.shape
     rows, columns = -(-(lead_y + tall) // step_y), -(-(lead_x + wide) // step_x)
     padded = np.zeros((rows * step_y, columns * step_x), np.float32)
     padded[lead_y : lead_y + tall, lead_x : lead_x + wide] = values
-    means: F32 = padded.reshape(rows, step_y, columns, step_x).mean(axis=(1, 3), dtype=np.float32)
-    return means
+    size = (columns, rows)
+    return np.asarray(cv2.resize(padded, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _blend(target: npt.NDArray[Any], paint: F32, alpha: F32) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SEEK_FROM_S = 2
 _PACKETS_A_CHUNK = 64
+_FEW = 3
 _CLOCK_FORMATS = frozenset(("mpegts", "mpeg"))
 _HDR_TRANSFER = {16: "PQ", 18: "HLG"}
 
@@ -334,16 +335,18 @@ class VideoReader:
             self.notes.append(f"reading stopped early: {self._stopped}")
         if self._video_done:
             return
-        told = source.video.frames if self._begin is None else 0
-        if told:
-            if told - self._count > 3:
-                self.notes.append(
-                    f"the video ends early: {self._count} of {told} pictures could be read"
-                )
-        elif source.duration is not None:
+        missing = Fraction(0)
+        if source.duration is not None:
             missing = source.origin + source.duration - self._last_end
-            if missing > max(Fraction(1, 2), 4 / source.rate):
-                self.notes.append(
-                    f"the video ends early: the last {float(missing):.1f} of "
-                    f"{float(source.duration):.1f} s could not be read"
-                )
+        # AVI counts skipped pictures too
+        is_counted = source.video.frames > 0 and source.container.format.name != "avi"
+        short = source.video.frames - self._count if is_counted and self._begin is None else 0
+        told = f"; {self._count} of {source.video.frames} pictures were read" if short else ""
+        # where pictures are not counted, the length may be that of the sound
+        if missing > (4 / source.rate if is_counted else max(Fraction(1, 2), 4 / source.rate)):
+            self.notes.append(
+                f"the video ends early: the last {float(missing):.1f} of "
+                f"{float(source.duration or 0):.1f} s could not be read{told}"
+            )
+        elif short > _FEW:
+            self.notes.append(f"some pictures could not be decoded{told}")

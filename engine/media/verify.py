@@ -29,11 +29,11 @@ class Expected:
         width: Width of the stored picture.
         height: Height of the stored picture.
         orientation: How it becomes upright.
-        streams: Number of streams by type; only video, audio and subtitle are counted.
+        streams: Number of streams by type, without those that got nothing.
         frames: Number of pictures.
         first: Time of the first picture in seconds.
         last: Time of the last picture.
-        packets: Packets of each copied sound stream, in the order of the streams.
+        packets: Packets of each copied sound stream that got any, in the order of the streams.
     """
 
     width: int
@@ -74,7 +74,8 @@ def verify_video(path: Path, name: str, expected: Expected) -> None:
 def _faults(container: InputContainer, expected: Expected) -> Iterator[str]:
     counted = ("video", "audio", "subtitle")
     streams = Counter(str(stream.type) for stream in container.streams if stream.type in counted)
-    if streams != expected.streams:
+    # a container may or may not keep a track in which nothing lies
+    if any(streams[kind] < count for kind, count in expected.streams.items()):
         yield f"streams {_told(streams)}, expected {_told(expected.streams)}"
         return
     video = container.streams.video[0]
@@ -103,8 +104,9 @@ def _faults(container: InputContainer, expected: Expected) -> Iterator[str]:
         yield "no picture can be decoded"
     elif orientation != expected.orientation:
         yield "the turn of the picture was lost"
-    if [packets[index] for index in sound] != expected.packets:
-        yield f"sound packets {[packets[index] for index in sound]}, expected {expected.packets}"
+    counts = [packets[index] for index in sound if packets[index]]
+    if counts != expected.packets:
+        yield f"sound packets {counts}, expected {expected.packets}"
 
 
 def _told(streams: Counter[str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -101,6 +102,7 @@ class VideoWriter:
         self._finished = False
         self._expected = Expected(info.width, info.height, info.orientation)
         self._outputs: dict[int, Stream] = {}
+        self._kinds: dict[int, str] = {}
         self._packets: dict[int, int] = {}
         self.notes: list[str] = []
 
@@ -174,11 +176,11 @@ class VideoWriter:
         with self._errors():
             self._container.mux(self._video.encode(None))
             self._container.close()
-        self._expected.packets = [
-            self._packets[index]
-            for index, output in self._outputs.items()
-            if output.type == "audio"
-        ]
+        for source, kind in self._kinds.items():
+            if count := self._packets[source]:
+                self._expected.streams[kind] += 1
+                if kind == "audio":
+                    self._expected.packets.append(count)
         verify_video(self._part, str(self._target), self._expected)
         self._finished = True
 
@@ -221,20 +223,18 @@ class VideoWriter:
     def _add_copy(self, stream: Stream) -> None:
         suffix = self._target.suffix.lower()
         name = stream.codec_context.name if stream.codec_context is not None else "unknown"
-        try:
-            output = self._container.add_stream_from_template(stream)
-        except ValueError:  # the container does not take this codec, for example SRT in MP4
+        if not _fits(stream, CONTAINERS[suffix]):
             other = ".mp4" if suffix == ".mkv" else ".mkv"
             self.notes.append(
                 f"stream {stream.index} ({stream.type}, '{name}') does not fit into {suffix} and "
                 f"was dropped; an output named {other} may keep it"
             )
             return
+        output = self._container.add_stream_from_template(stream)
         output.metadata.update(stream_tags(stream.metadata))
         output.disposition = stream.disposition
         self._outputs[stream.index] = output
-        self._packets[stream.index] = 0
-        self._expected.streams[stream.type] += 1
+        self._kinds[stream.index], self._packets[stream.index] = stream.type, 0
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -249,10 +249,30 @@ class VideoWriter:
     def _output_error(self, error: Any) -> EcganError:
         if isinstance(error, OSError) or (0 < (error.errno or 0) < 200 and error.errno != 22):
             return output_error(OSError(error.errno, error.strerror), self._target)
-        return OutputError(f"cannot write '{self._target}': {reason(error)}")
+        is_matroska = self._target.suffix.lower() == ".mkv"
+        return OutputError(
+            f"cannot write '{self._target}': {reason(error)}",
+            hint=None if is_matroska else "an output named .mkv takes nearly every stream",
+        )
 
     def _close_quietly(self) -> None:
         import av
 
         with suppress(av.error.FFmpegError):  # must not hide the error that brought us here
             self._container.close()
+
+
+def _fits(stream: Stream, container: str) -> bool:
+    """Whether a container takes a stream, for example not SRT in MP4, nor Opus in MOV.
+
+    Some refusals come only with the header, so one is written, for this stream alone, into memory.
+    """
+    import av
+
+    try:
+        with av.open(BytesIO(), "w", format=container) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (ValueError, av.error.FFmpegError):
+        return False
+    return True

@@ -17,6 +17,7 @@ from ecgan.engine.errors import OptionError, OutputError
 from ecgan.engine.media.display import Orientation
 from ecgan.engine.media.planes import paint_frame
 from ecgan.engine.media.reader import VideoReader
+from ecgan.engine.media.trim import parse_cut
 from ecgan.engine.media.verify import Expected, verify_video
 from ecgan.engine.media.writer import VideoWriter, check_encoding
 from ecgan.engine.types import Patch
@@ -273,6 +274,34 @@ def test_subtitles_are_copied_into_matroska(clip: Callable[..., Any], tmp_path: 
     assert _packets(tmp_path / "b.mkv", "subtitle") == _packets(source, "subtitle")
 
 
+def test_sound_that_only_the_header_refuses_is_said(
+    clip: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = clip(sound="libopus", times=[0, 40]).save(tmp_path / "a.mkv")
+    notes = _rewrite(source, tmp_path / "b.mov")
+    assert [".mkv" in note and "opus" in note for note in notes] == [True]
+    assert len(_samples(tmp_path / "b.mov")) == 2
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_part_without_sound_is_written(
+    clip: Callable[..., Any], tmp_path: Path, suffix: str
+) -> None:
+    """The container may drop a track in which nothing lies; that is no fault of the output."""
+    source = clip(sound="aac").save(tmp_path / f"a{suffix}")
+    with (
+        VideoReader(source, parse_cut("0.6", None)) as reader,
+        VideoWriter(
+            tmp_path / f"b{suffix}", reader.info, crf=18, preset="fast", copies=reader.copies
+        ) as writer,
+    ):
+        for chunk in reader:
+            if chunk.picture is not None:
+                writer.write(chunk.picture.frame)
+        writer.finish()
+    assert len(_samples(tmp_path / f"b{suffix}")) == 10
+
+
 def test_stream_the_container_refuses_is_said(clip: Callable[..., Any], tmp_path: Path) -> None:
     source = clip(sound="aac", subtitles=[(100, 500, "one")]).save(tmp_path / "a.mkv")
     notes = _rewrite(source, tmp_path / "b.mp4")
@@ -383,7 +412,7 @@ def test_verify_names_each_fault(clip: Callable[..., Any], tmp_path: Path) -> No
     wrong = {
         "24 pictures": replace(right, frames=26),
         "span of 0.960": replace(right, last=Fraction(1)),
-        "streams 1 audio": replace(right, streams=Counter(video=1)),
+        "streams 1 audio": replace(right, streams=Counter(video=1, audio=2)),
         "pictures of 64x48": replace(right, width=66),
         "turn of the picture": replace(right, orientation=Orientation(1)),
         "sound packets": replace(right, packets=[sound + 1]),
