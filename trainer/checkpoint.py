@@ -42,8 +42,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ModelMismatch: It is not a checkpoint.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+        return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelMissing(f"checkpoint '{path}' does not exist") from None
     except Exception as error:  # torch raises many types for a broken file
-        raise ModelMismatch(f"'{path}' is not a checkpoint: {error}") from error
+        raise ModelMismatch(
+            f"'{path}' is not a checkpoint", hint="it was not written by ecgan train, or is damaged"
+        ) from error

@@ -51,6 +51,10 @@ class GeneratorConfig:
     """Folder with the feature networks, or empty to do without those losses."""
     start: str = ""
     """Checkpoint whose weights the run starts from; what it does not hold starts fresh."""
+    widths: tuple[int, ...] = (40, 88, 176, 256)
+    """Channels at 64, 32, 16 and 8 px."""
+    head: tuple[int, ...] = (20, 12)
+    """Channels at 128 and 256 px."""
     size: int = 64
     """64 trains the trunk alone, 256 the whole network."""
     batch: int = 32
@@ -83,12 +87,42 @@ class GeneratorConfig:
     validate_minutes: float = 12.0
 
 
-def load_config(kind: type[C], path: Path | None = None, overrides: dict[str, Any] | None = None) -> C:
+PRESETS: dict[str, dict[str, Any]] = {
+    "coarse": {},
+    "fine": {
+        "size": 256,
+        "batch": 8,
+        "samples": 30_000,
+        "learning_rate": 2e-4,
+        "discriminator_rate": 2e-4,
+        "decay_from": 0.4,
+        "shares": {**DEFAULT_SHARES, "lfw": 0.2, "utkface": 0.2, "affhull": 0.2},
+    },
+    "tiny": {
+        "widths": (8, 12, 16, 24),
+        "head": (4, 4),
+        "samples": 64,
+        "batch": 4,
+        "reconstruction_only": 32,
+        "teachers": "",
+    },
+}
+"""Generator stages by name: values that differ from the defaults of ``GeneratorConfig``."""
+
+
+def load_config(
+    kind: type[C],
+    path: Path | None = None,
+    *,
+    preset: dict[str, Any] | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> C:
     """Read a configuration.
 
     Args:
         kind: One of the dataclasses of this module.
-        path: TOML file with its fields as keys; None for the defaults.
+        path: TOML file with its fields as keys; None for none.
+        preset: Values that the file's win over.
         overrides: Values that win over the file's.
 
     Raises:
@@ -102,7 +136,7 @@ def load_config(kind: type[C], path: Path | None = None, overrides: dict[str, An
             raise ConfigError(f"configuration '{path}' does not exist") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"'{path}' is not valid TOML: {error}") from error
-    values |= overrides or {}
+    values = (preset or {}) | values | (overrides or {})
     known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     defaults = kind()
     for key, value in values.items():
@@ -122,7 +156,5 @@ def _converted(key: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple) and isinstance(value, list):
         return tuple(value)
     if type(value) is not type(default):
-        raise ConfigError(
-            f"key '{key}' has value '{value}', expected {type(default).__name__}"
-        )
+        raise ConfigError(f"key '{key}' has value '{value}', expected {type(default).__name__}")
     return value

@@ -9,7 +9,7 @@ from ecgan.engine.types import F32
 
 from .synth import mask_shape
 
-MAX_GROWTH = 0.035
+MAX_GROWTH = 0.05
 """Largest widening as a share of the crop's side: the segmenter's error plus the engine's margin."""
 
 

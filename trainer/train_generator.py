@@ -10,7 +10,6 @@ import dataclasses
 import logging
 import math
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from .holes import draw_hole
 from .losses.augment import Augment
 from .losses.hinge import feature_matching, hinge_discriminator, hinge_generator
 from .losses.region import gradient_l1, region_l1
+from .networks.blocks import channels_last
 from .networks.fast import FastGenerator
 from .networks.teachers import (
     load_face_expression,
@@ -61,10 +61,14 @@ class GeneratorRun:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.faces = faces
-        self.generator = _fast(FastGenerator())
+        self.generator = channels_last(FastGenerator(config.widths, config.head))
         fine = config.size > 64
-        self.whole = _fast(WindowDiscriminator((32, 64, 128, 192) if fine else (40, 80, 160)))
-        self.lower = _fast(WindowDiscriminator((24, 48, 96, 160) if fine else (40, 80, 160)))
+        self.whole = channels_last(
+            WindowDiscriminator((32, 64, 128, 192) if fine else (40, 80, 160))
+        )
+        self.lower = channels_last(
+            WindowDiscriminator((24, 48, 96, 160) if fine else (40, 80, 160))
+        )
         self.ema = Ema(self.generator, config.ema)
         self.seen = 0
         self.steps = 0
@@ -146,7 +150,9 @@ class GeneratorRun:
         if adversarial:
             log["g"], log["feature"] = self._adversarial(face, fake, painted, weights, asked)
             loss = loss + cfg.weight_adversarial * log["g"] + cfg.weight_feature * log["feature"]
-        for name, weight, value in self._perception(fake, face, painted, weights, asked, adversarial):
+        for name, weight, value in self._perception(
+            fake, face, painted, weights, asked, adversarial
+        ):
             log[name] = value
             loss = loss + weight * value
         self.opt_g.zero_grad(set_to_none=True)
@@ -190,7 +196,9 @@ class GeneratorRun:
             whole = picture, hole
         return [whole, (lower_face(picture), lower_face(hole))]
 
-    def _step_discriminators(self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor) -> Tensor:
+    def _step_discriminators(
+        self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor
+    ) -> Tensor:
         draw = Augment(face.shape[0], face.shape[-1], self.random)
         total = face.new_zeros(())
         _require_grad((self.whole, self.lower), True)
@@ -250,7 +258,8 @@ class GeneratorRun:
                 share = lower_face(hole[own])
                 if window.shape[-1] < 128:
                     window, truth, share = (
-                        F.interpolate(x, scale_factor=2, mode="bilinear") for x in (window, truth, share)
+                        F.interpolate(x, scale_factor=2, mode="bilinear")
+                        for x in (window, truth, share)
                     )
                 with torch.no_grad():
                     target = network(truth)
@@ -266,9 +275,7 @@ class GeneratorRun:
             if "expression" in self.teachers and late and bool(known.any()):
                 logits = self.teachers["expression"](small_fake[known]) / LOGIT_SCALE
                 target = weights[known] / weights[known].sum(1, keepdim=True)
-                found.append(
-                    ("expression", cfg.weight_expression, F.cross_entropy(logits, target))
-                )
+                found.append(("expression", cfg.weight_expression, F.cross_entropy(logits, target)))
         return found
 
     def _set_rates(self) -> None:
@@ -284,7 +291,9 @@ class GeneratorRun:
                 group["lr"] = rate * rise * fall
 
 
-def train_generator(config: GeneratorConfig, run_dir: Path, faces: FaceSet, *, resume: bool = True) -> None:
+def train_generator(
+    config: GeneratorConfig, run_dir: Path, faces: FaceSet, *, resume: bool = True
+) -> None:
     """Run a stage to its end.
 
     Args:
@@ -306,7 +315,7 @@ def train_generator(config: GeneratorConfig, run_dir: Path, faces: FaceSet, *, r
         conditions = read_expressions(faces, reader, run_dir / "expressions.npz")
     train = faces.select("train")
     stream = SampleStream(
-        lambda row, rng: _draw(train, row, rng, config, conditions),
+        lambda row, rng: draw_item(train, row, rng, config, conditions),
         source_weights(train, config.shares),
         batch=config.batch,
         seed=config.seed,
@@ -336,7 +345,7 @@ def _validate(run: GeneratorRun, log: RunLog) -> None:
     save_grid(run.run_dir / f"fakes_{run.seen:07d}.png", rows)
 
 
-def _draw(
+def draw_item(
     faces: FaceSet,
     row: int,
     rng: np.random.Generator,
@@ -380,10 +389,6 @@ def _load_teachers(config: GeneratorConfig) -> dict[str, Any]:
     if config.weight_expression:
         found["expression"] = load_face_expression(folder / "face_expression.npz")
     return found
-
-
-def _fast(network: Any) -> Any:
-    return network.to(memory_format=torch.channels_last)
 
 
 def _require_grad(networks: tuple[nn.Module, ...], value: bool) -> None:

@@ -21,6 +21,7 @@ from .config import SegmenterConfig
 from .data import FaceSet, SampleStream
 from .data.samples import draw_sample, source_weights
 from .ema import Ema
+from .networks.blocks import channels_last
 from .networks.segmenter import Segmenter
 from .preview import save_grid
 from .run_log import RunLog
@@ -41,7 +42,7 @@ def train_segmenter(config: SegmenterConfig, run_dir: Path, faces: FaceSet) -> N
     """
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = Segmenter(config.widths).to(memory_format=torch.channels_last)
+    network = channels_last(Segmenter(config.widths))
     ema = Ema(network, config.ema)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=1e-4)
     seen = steps = 0

@@ -35,7 +35,8 @@ def validate_generator(
     """
     chosen = faces.select("val")
     step = max(1, len(chosen) // limit)
-    psnr, ssim, sharp, rows = [], [], [], []
+    psnr, ssim, sharp = [], [], []
+    rows: list[list[U8]] = []
     for number, index in enumerate(range(0, len(chosen), step)):
         rng = np.random.default_rng([0, index])
         sample = draw_sample(chosen, index, rng, size, jitter=0)
@@ -77,7 +78,8 @@ def validate_segmenter(
     """IoU on drawn masks, share of bare faces claimed, and a sheet: masked, truth, found."""
     chosen = faces.select("val")
     step = max(1, len(chosen) // limit)
-    overlap, bare, rows = [], [], []
+    overlap, bare = [], []
+    rows: list[list[U8]] = []
     for number, index in enumerate(range(0, len(chosen), step)):
         rng = np.random.default_rng([0, index])
         sample = draw_sample(chosen, index, rng, 256, jitter=0.5)

@@ -122,6 +122,27 @@ def load_faces(*tables: Path, aligned: bool = True) -> FaceSet:
     return FaceSet(record for table in tables for record in _read_table(table, aligned))
 
 
+def load_folder(folder: Path) -> FaceSet:
+    """All faces of a data folder: `faces/*.csv` (aligned) and `expressions/expressions.csv`.
+
+    A picture that both name takes its row, with the label, from the expressions.
+
+    Raises:
+        DatasetError: The folder has no `faces/faces.csv`, or a table or shard is broken.
+    """
+    tables = sorted((folder / "faces").glob("*.csv"))
+    if not tables:
+        raise DatasetError(
+            f"no table in '{folder / 'faces'}'",
+            hint="expected faces/faces.csv beside its tar shards",
+        )
+    rows = {(r.shard.name, r.file): r for table in tables for r in _read_table(table, True)}
+    labelled = folder / "expressions" / "expressions.csv"
+    if labelled.exists():
+        rows |= {(r.shard.name, r.file): r for r in _read_table(labelled, False)}
+    return FaceSet(rows.values())
+
+
 def _read_table(table: Path, aligned: bool) -> list[FaceRecord]:
     try:
         with table.open(newline="", encoding="utf-8") as handle:
@@ -146,8 +167,8 @@ def _record(table: Path, row: dict[str, str], aligned: bool) -> FaceRecord:
     if label and label not in EXPRESSIONS:
         raise ValueError(f"label '{label}' is not one of {', '.join(EXPRESSIONS)}")
     points = np.array([float(row[c]) for c in LANDMARK_COLUMNS], np.float32).reshape(5, 2)
-    folder = table.parent if (table.parent / row["shard"]).exists() else table.parent.parent
-    shard = folder / row["shard"]
+    beside = table.parent / row["shard"]
+    shard = beside if beside.exists() else table.parent.parent / row["shard"]
     return FaceRecord(
         file=row["file"],
         shard=shard,

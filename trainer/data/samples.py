@@ -99,7 +99,7 @@ def draw_sample(
     record = faces[index]
     reduce = 2 if size <= CROP_SIZE // 4 else 1
     image = faces.image(index, reduce=reduce)
-    landmarks = (record.landmarks + 0.5) / reduce - 0.5
+    landmarks = ((record.landmarks + 0.5) / reduce - 0.5).astype(np.float32)
     if record.aligned:
         matrix = _resize_matrix(size / image.shape[0])
     else:
@@ -210,7 +210,9 @@ def _warp(image: U8, matrix: F32, size: int, *, black: bool) -> U8:
     scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
     if scale < 0.6:  # bilinear sampling would alias
         shrink = 0.5
-        image = np.asarray(cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
+        image = np.asarray(
+            cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        )
         matrix = _compose(matrix, _resize_matrix(1 / shrink))
     return np.asarray(
         cv2.warpAffine(

@@ -10,6 +10,10 @@ LOSSES = Registry(
         "reconstruction": "ecgan.trainer.losses.reconstruction:ReconstructionLoss",
         "perceptual": "ecgan.trainer.losses.perceptual:PerceptualLoss",
         "adversarial-bce": "ecgan.trainer.losses.adversarial:BceAdversarialLoss",
+        "region-l1": "ecgan.trainer.losses.region:region_l1",
+        "gradient-l1": "ecgan.trainer.losses.region:gradient_l1",
+        "hinge": "ecgan.trainer.losses.hinge:hinge_generator",
+        "feature-matching": "ecgan.trainer.losses.hinge:feature_matching",
     },
 )
 

@@ -21,9 +21,7 @@ class Augment:
 
     def __init__(self, batch: int, side: int, generator: torch.Generator) -> None:
         self.pad = max(1, round(0.06 * side))
-        self.dx, self.dy = (
-            torch.randint(0, 2 * self.pad + 1, (2,), generator=generator).tolist()
-        )
+        self.dx, self.dy = torch.randint(0, 2 * self.pad + 1, (2,), generator=generator).tolist()
         shape = (batch, 1, 1, 1)
         self.gain = 1 + 0.2 * (2 * torch.rand(shape, generator=generator) - 1)
         self.offset = 0.2 * (2 * torch.rand(shape, generator=generator) - 1)

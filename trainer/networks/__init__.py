@@ -7,6 +7,8 @@ from ecgan.engine.registry import Registry
 NETWORKS = Registry(
     "network",
     {
+        "ecgan-fast": "ecgan.trainer.networks.fast:FastGenerator",
+        "segmenter": "ecgan.trainer.networks.segmenter:Segmenter",
         "ecgan": "ecgan.trainer.networks.ecgan:Ecgan",
         "ecgan-baseline": "ecgan.trainer.networks.ecgan:EcganBaseline",
         "ecgan-disc-whole": "ecgan.trainer.networks.patch_discriminator:WholeDiscriminator",

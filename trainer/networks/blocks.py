@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def conv(channels_in: int, channels_out: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:
@@ -81,6 +85,12 @@ class GlobalMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.mix(x.flatten(2)).unflatten(2, (self.side, self.side))
+
+
+def channels_last(network: N) -> N:
+    """Lay the weights out as the CPU's and GPU's fast convolutions want them."""
+    # torch's stub lacks this overload
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def coordinates(side: int) -> Tensor:

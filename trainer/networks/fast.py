@@ -7,6 +7,8 @@ where it is by coordinates and a learned constant. A light head adds detail at 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -26,7 +28,9 @@ class Trunk(nn.Module):
     features (N, C0, 64, 64), picture (N, 3, 64, 64) about [-1, 1].
     """
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    grid: Tensor
+
+    def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         c0, c1, c2, c3 = widths
         self.register_buffer("grid", coordinates(TRUNK_SIDE), persistent=False)
@@ -75,8 +79,8 @@ class Head(nn.Module):
         self.up_256 = nn.ConvTranspose2d(width_128, width_256, 2, 2)
         self.skip_256 = nn.Conv2d(4, width_256, 1)
         self.to_rgb = conv(width_256, 3, bias=True)
-        nn.init.zeros_(self.to_rgb.weight)
-        nn.init.zeros_(self.to_rgb.bias)
+        for parameter in self.to_rgb.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, features: Tensor, coarse: Tensor, masked: Tensor, embedding: Tensor
@@ -99,8 +103,8 @@ class FastGenerator(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, int, int, int] = (40, 88, 176, 256),
-        head: tuple[int, int] = (20, 12),
+        widths: Sequence[int] = (40, 88, 176, 256),
+        head: Sequence[int] = (20, 12),
     ) -> None:
         super().__init__()
         self.embed = nn.Sequential(

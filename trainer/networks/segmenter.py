@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ class Segmenter(nn.Module):
     (N, 3, 256, 256) in [-1, 1] -> logits (N, 1, 256, 256).
     """
 
-    def __init__(self, widths: tuple[int, int, int, int, int] = (12, 24, 40, 64, 96)) -> None:
+    def __init__(self, widths: Sequence[int] = (12, 24, 40, 64, 96)) -> None:
         super().__init__()
         c0, c1, c2, c3, c4 = widths
         self.stem0 = _Stem(3, c0)

@@ -34,7 +34,9 @@ class WindowDiscriminator(nn.Module):
         self.to_logit = spectral_norm(nn.Conv2d(channels, 1, 1))
         self.project = spectral_norm(nn.Linear(len(EXPRESSIONS), channels, bias=False))
 
-    def forward(self, picture: Tensor, hole: Tensor, weights: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(
+        self, picture: Tensor, hole: Tensor, weights: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
         """Score pictures.
 
         Args:
