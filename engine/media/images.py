@@ -93,8 +93,8 @@ def _read(path: Path, file: IO[bytes], data: mmap, max_pixels: int) -> StillImag
     notes: list[str] = []
     with _opened(path, file, data) as image:
         _check_size(path, image.size, max_pixels)
-        _note_losses(image, data, notes)
         try:
+            _note_losses(image, data, notes)
             image.load()
             deep = deep_mode(image, data)
             metadata = read_metadata(image, data, notes)
