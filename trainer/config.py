@@ -105,6 +105,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 4,
         "reconstruction_only": 32,
         "teachers": "",
+        "threads": 1,
     },
 }
 """Generator stages by name: values that differ from the defaults of ``GeneratorConfig``."""

@@ -29,17 +29,16 @@ def tiny(folder: Path, **changes: object) -> GeneratorConfig:
 @pytest.mark.slow
 def test_the_coarse_stage_learns(faces_folder: Path, tmp_path: Path) -> None:
     config = tiny(
-        faces_folder, samples=320, batch=8, reconstruction_only=240, warmup=8, learning_rate=3e-3
+        faces_folder, samples=320, batch=4, reconstruction_only=140, warmup=8, learning_rate=3e-3
     )
     run = GeneratorRun(config, tmp_path, load_folder(faces_folder))
     rng = np.random.default_rng(0)
-    losses = []
-    for _ in range(40):
-        items = [draw_item(run.faces, int(rng.integers(32)), rng, config, {}) for _ in range(8)]
-        losses.append(run.step({k: np.stack([i[k] for i in items]) for k in items[0]}))
+    items = [draw_item(run.faces, row, rng, config, {}) for row in range(4)]
+    batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
+    losses = [run.step(batch) for _ in range(40)]
     first = np.mean([entry["l1"] for entry in losses[:5]])
     last = np.mean([entry["l1"] for entry in losses[-5:]])
-    assert last < 0.7 * first
+    assert last < 0.6 * first  # the same four faces again and again
     assert "d" not in losses[0]
     assert {"d", "g", "feature"} <= losses[-1].keys()
 
