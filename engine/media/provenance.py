@@ -143,6 +143,9 @@ def read_mark(path: Path) -> Mark | None:
 
     from PIL import Image
 
+    from . import heif
+
+    heif.is_available()  # hooks the plugin in, where there is one
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(path) as image:

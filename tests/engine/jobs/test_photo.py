@@ -435,3 +435,12 @@ def test_all_and_preview_with_networks(
     assert report.faces == 1
     with pytest.raises(OptionError, match="face '5' is not there"):
         unmask_photo(unmasker, tmp_path / "a.png", tmp_path / "b.png", UnmaskOptions(faces="5"))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200)])
+def test_a_tiny_picture_has_no_face(
+    unmasker: Unmasker, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    Image.new("RGB", size, "pink").save(tmp_path / "a.png")
+    with pytest.raises(NoFaceError):
+        unmask_photo(unmasker, tmp_path / "a.png", tmp_path / "o.png", UnmaskOptions())
