@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import sys
 import tarfile
@@ -65,12 +66,13 @@ def photos(folder: Path) -> Iterator[tuple[str, U8]]:
                 yield Path(member.name).name, np.asarray(image)
 
 
-def measure(folder: Path, detector: Detector) -> dict[str, Tally]:
+def measure(folder: Path, detector: Detector, *, every: int = 1) -> dict[str, Tally]:
     """Run the detector over all photos.
 
     Args:
         folder: The data set's ``masked`` folder.
         detector: What to measure.
+        every: Take one photo in so many, for a quick look.
 
     Returns:
         Tallies of "photos" and of "holdout", which are apart.
@@ -78,7 +80,7 @@ def measure(folder: Path, detector: Detector) -> dict[str, Tally]:
     marks = json.loads((folder / "faces.json").read_text(encoding="utf-8"))
     held = {Path(line).name for line in (folder / "holdout.txt").read_text().split()}
     tallies = {"photos": Tally(), "holdout": Tally()}
-    for name, image in photos(folder):
+    for name, image in itertools.islice(photos(folder), 0, None, every):
         tally = tallies["holdout" if name in held else "photos"]
         began = time.perf_counter()
         faces = detector.detect(image)

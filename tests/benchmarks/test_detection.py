@@ -1,6 +1,7 @@
 import io
 import json
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +68,14 @@ def test_figures_are_printed(masked, capsys):
 
 
 @pytest.mark.slow
-def test_the_shipped_detector_reaches_the_bars():
+def test_the_shipped_detector_finds_masked_faces():
     if not (DATA / "masked" / "faces.json").exists():
         pytest.skip("the masked photos are not on this machine")
     from ecgan.engine.detect.retinaface import RetinaFace
 
-    photos = measure(DATA / "masked", RetinaFace())["photos"]
-    assert photos.photos_with_face >= 0.97 * photos.photos
-    assert photos.found["with_mask"] >= 0.96 * photos.boxes["with_mask"]
+    tallies = measure(DATA / "masked", RetinaFace(), every=5)
+    found = sum((tally.found for tally in tallies.values()), Counter())
+    boxes = sum((tally.boxes for tally in tallies.values()), Counter())
+    assert all(tally.photos_with_face >= 0.97 * tally.photos for tally in tallies.values())
+    # 96.7 % over all photos; some 90 boxes here, of which one more may be missed.
+    assert found["with_mask"] >= 0.95 * boxes["with_mask"] >= 60
