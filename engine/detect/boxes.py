@@ -11,11 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..types import F32
+from ..types import F32, Face
 
 SAME_FACE_IOU = 0.35
 NESTED_SHARE = 0.8
 NESTED_LANDMARKS = 0.6
+"""Of two boxes, one of which lies in the other by this share: landmarks nearer than this, in eye
+distances, are one face."""
+SAME_LANDMARKS = 0.35
+"""The same for boxes that lie anywhere."""
 MAX_FACES = 500
 """More in one picture means a broken detector, not a crowd."""
 BEST_HEIGHT, HEIGHT_OCTAVES = 220.0, 1.0
@@ -87,6 +91,17 @@ def merge(passes: Sequence[Candidates]) -> list[Suggestion]:
             )
         )
     return faces
+
+
+def distinct(faces: Sequence[Face]) -> list[Face]:
+    """Drop faces whose landmarks lie on those of a face before them in the list."""
+    kept: list[Face] = []
+    for face in faces:
+        eyes = max(float(np.linalg.norm(face.landmarks[1] - face.landmarks[0])), 1.0)
+        apart = [np.linalg.norm(face.landmarks - one.landmarks, axis=1).mean() for one in kept]
+        if all(distance > SAME_LANDMARKS * eyes for distance in apart):
+            kept.append(face)
+    return kept
 
 
 def overlaps(box: F32, boxes: F32) -> F32:

@@ -18,7 +18,7 @@ from ..backends.ort import OrtBackend
 from ..errors import ModelMismatch, ModelMissing
 from ..models import DETECTOR, load_manifest, model_folder, verified_path
 from ..types import F32, U8, Face
-from .boxes import Candidates, Suggestion, clip, merge
+from .boxes import SAME_FACE_IOU, Candidates, Suggestion, clip, distinct, merge, overlaps
 from .closer import look_closer
 
 MEAN_BGR = (104.0, 117.0, 123.0)
@@ -87,7 +87,7 @@ class RetinaFace:
             return [_face(one, frame) for one in suggestions if one.score >= self.score]
         judged = (self._judged(frame, one) for one in suggestions)
         found = [face for face in judged if face is not None]
-        return sorted(found, key=lambda face: face.score, reverse=True)
+        return distinct(sorted(found, key=lambda face: face.score, reverse=True))
 
     def _suggestions(self, frame: U8, quick: bool) -> list[Suggestion]:
         height, width = frame.shape[:2]
@@ -102,7 +102,7 @@ class RetinaFace:
         if (sure and suggestion.height >= SMALL) or face.height < CLOSER_FROM:
             return face if sure else None
         closer = look_closer(self._any_face, frame, face)
-        if closer is None:
+        if closer is None or overlaps(face.bbox, closer.bbox[None])[0] < SAME_FACE_IOU:
             return face if sure else None
         if suggestion.evidence + closer.score < needed:
             return None

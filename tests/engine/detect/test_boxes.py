@@ -1,6 +1,7 @@
 import numpy as np
 
-from ecgan.engine.detect.boxes import Candidates, clip, merge, overlaps
+from ecgan.engine.detect.boxes import Candidates, clip, distinct, merge, overlaps
+from ecgan.engine.types import Face
 
 FACE = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80]], np.float32)
 
@@ -64,3 +65,11 @@ def test_suggestions_come_surest_first_and_nothing_gives_nothing():
     scores = [face.score for face in merge([candidates(*rows)])]
     assert scores == sorted(scores, reverse=True)
     assert merge([candidates()]) == []
+
+
+def test_faces_with_the_same_landmarks_are_one_whatever_their_boxes():
+    box = np.array([0, 0, 100, 120], np.float32)
+    first = Face(box, 0.9, FACE)
+    again = Face(box + 60, 0.8, FACE + 3)
+    other = Face(box + 60, 0.7, FACE + 40)
+    assert distinct([first, again, other]) == [first, other]
