@@ -33,6 +33,12 @@ class SegmenterConfig:
     """Samples over which the learning rate rises."""
     bare_share: float = 0.25
     """Share of faces that wear no mask."""
+    start: str = ""
+    """Checkpoint whose weights the run starts from."""
+    photos: str = ""
+    """Folder of photos of people who wear masks, labelled by the network of `start`."""
+    photo_share: float = 0.3
+    """Share of samples that come from those photos."""
     ema: float = 0.998
     seed: int = 0
     shares: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))

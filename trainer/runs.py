@@ -43,7 +43,7 @@ def run_training(
         Diverged: A value is not finite.
     """
     if network == "segmenter":
-        fitting = {k: v for k, v in overrides.items() if k in ("data", "samples")}
+        fitting = {k: v for k, v in overrides.items() if k in ("data", "samples", "start")}
         plan = load_config(SegmenterConfig, config, overrides=fitting)
         train_segmenter(plan, run_dir, load_folder(Path(plan.data)))
         return

@@ -8,18 +8,20 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ecgan.engine.errors import Diverged
-from ecgan.engine.types import CROP_SIZE
+from ecgan.engine.types import CROP_SIZE, U8
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import SegmenterConfig
 from .data import FaceSet, SampleStream
 from .data.samples import draw_sample, source_weights
+from .data.worn import WornFace, collect_worn, draw_worn
 from .ema import Ema
 from .networks.blocks import channels_last
 from .networks.segmenter import Segmenter
@@ -43,6 +45,10 @@ def train_segmenter(config: SegmenterConfig, run_dir: Path, faces: FaceSet) -> N
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     network = channels_last(Segmenter(config.widths))
+    if config.start:
+        network.load_state_dict(load_checkpoint(Path(config.start))["ema"])
+    worn = collect_worn(Path(config.photos), network.eval()) if config.photos else []
+    network.train()
     ema = Ema(network, config.ema)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=1e-4)
     seen = steps = 0
@@ -69,7 +75,7 @@ def train_segmenter(config: SegmenterConfig, run_dir: Path, faces: FaceSet) -> N
 
     train = faces.select("train")
     stream = SampleStream(
-        lambda row, rng: _draw(train, row, rng, config),
+        lambda row, rng: draw_item(train, worn, row, rng, config),
         source_weights(train, config.shares),
         batch=config.batch,
         seed=config.seed,
@@ -117,12 +123,35 @@ def _loss(network: Segmenter, batch: Mapping[str, np.ndarray]) -> Tensor:
     return entropy + 0.5 * (dice * worn).sum() / worn.sum().clamp(min=1)
 
 
-def _draw(
-    faces: FaceSet, row: int, rng: np.random.Generator, config: SegmenterConfig
+def draw_item(
+    faces: FaceSet,
+    worn: list[WornFace],
+    row: int,
+    rng: np.random.Generator,
+    config: SegmenterConfig,
 ) -> dict[str, np.ndarray]:
-    sample = draw_sample(faces, row, rng, CROP_SIZE, jitter=1.5)
-    if rng.random() < config.bare_share:
-        image = distract(sample.image, sample.landmarks, rng)
-        return {"image": image, "mask": np.zeros((CROP_SIZE, CROP_SIZE), np.float32)}
-    covering = wear_mask(sample.image, sample.landmarks, rng)
-    return {"image": covering.image, "mask": covering.mask}
+    """One training sample: image (256, 256, 3) uint8 and mask (256, 256) float32."""
+    if worn and rng.random() < config.photo_share:
+        image, mask = draw_worn(worn, rng)
+    else:
+        sample = draw_sample(faces, row, rng, CROP_SIZE, jitter=2.0)
+        if rng.random() < config.bare_share:
+            image = distract(sample.image, sample.landmarks, rng)
+            mask = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
+        else:
+            covering = wear_mask(sample.image, sample.landmarks, rng)
+            image, mask = covering.image, covering.mask
+    return {"image": _seen_from_afar(image, rng), "mask": mask}
+
+
+def _seen_from_afar(image: U8, rng: np.random.Generator) -> U8:
+    """Now and then grey, or as coarse as a face of a few dozen pixels."""
+    if rng.random() < 0.08:
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
+    if rng.random() < 0.2:
+        side = int(rng.integers(32, 96))
+        small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+        image = np.asarray(
+            cv2.resize(small, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
+    return image

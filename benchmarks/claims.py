@@ -1,0 +1,116 @@
+"""On which faces a mask is claimed: photos of people who wear masks, and bare faces.
+
+``python -m ecgan.benchmarks.claims DATA`` reads ``DATA/masked`` and ``DATA/faces``; a face counts
+as ``ecgan unmask`` sees it: detected, aligned by its landmarks, and segmented.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..engine.detect.boxes import overlaps
+from ..engine.pipeline import Unmasker
+from ..engine.types import U8
+from .detection import LABELS, MATCH_IOU, MIN_HEIGHT, photos
+
+BARE_EVERY = 8
+
+
+def masked_photos(folder: Path, unmasker: Unmasker, *, held_out: bool) -> dict[str, Counter[str]]:
+    """Counts for each label of the boxes that people drew.
+
+    Args:
+        folder: The data set's ``masked`` folder.
+        unmasker: What to measure.
+        held_out: The held-out photos, or all others.
+
+    Returns:
+        Label -> counts "boxes" (at least ``MIN_HEIGHT`` px high), "found" and "claimed".
+    """
+    marks = json.loads((folder / "faces.json").read_text(encoding="utf-8"))
+    held = {Path(line).name for line in (folder / "holdout.txt").read_text().split()}
+    counts = {label: Counter[str]() for label in LABELS}
+    for name, image in photos(folder):
+        annotated = marks[name]["annotated"]
+        if (name in held) is not held_out or not annotated:
+            continue
+        faces = unmasker.detect(image)
+        claimed = [unmasker.segmenter.claims(c.mask) for c in unmasker.crop(image, faces)]
+        boxes = np.array([face.bbox for face in faces], np.float32).reshape(-1, 4)
+        for mark in annotated:
+            box = np.array(mark["box"], np.float32)
+            if box[3] - box[1] < MIN_HEIGHT:
+                continue
+            near = overlaps(box, boxes) if len(boxes) else np.zeros(0)
+            found = bool(len(near)) and float(near.max()) > MATCH_IOU
+            tally = counts[mark["label"]]
+            tally["boxes"] += 1
+            tally["found"] += found
+            tally["claimed"] += found and claimed[int(near.argmax())]
+    return counts
+
+
+def bare_faces(folder: Path, unmasker: Unmasker, *, every: int) -> Counter[str]:
+    """Counts "faces", "found" and "claimed" over bare faces, one picture in ``every``."""
+    counts: Counter[str] = Counter()
+    for image in _bare_pictures(folder, every):
+        faces = unmasker.detect(image)
+        largest = max(faces, key=lambda face: face.height, default=None)
+        counts["faces"] += 1
+        if largest is not None:
+            counts["found"] += 1
+            crop = unmasker.crop(image, [largest])[0]
+            counts["claimed"] += unmasker.segmenter.claims(crop.mask)
+    return counts
+
+
+def _bare_pictures(folder: Path, every: int) -> Iterator[U8]:
+    number = 0
+    shards = (path for path in sorted(folder.glob("*.tar")) if "coarse" not in path.name)
+    for shard in shards:
+        with tarfile.open(shard) as archive:
+            for member in archive:
+                number += 1
+                content = archive.extractfile(member)
+                if content is not None and number % every == 0:
+                    yield np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures of the networks that ship, or of a model folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the data sets")
+    parser.add_argument("--models", type=Path, default=None)
+    parser.add_argument("--every", type=int, default=BARE_EVERY, help="one bare face in so many")
+    options = parser.parse_args(arguments)
+    with Unmasker(models=options.models) as unmasker:
+        for held_out in (False, True):
+            rows = masked_photos(options.data / "masked", unmasker, held_out=held_out)
+            for label, row in rows.items():
+                name = "holdout" if held_out else "photos"
+                sys.stdout.write(f"{name} {label}: {_line(row, row['boxes'])}\n")
+        row = bare_faces(options.data / "faces", unmasker, every=options.every)
+        sys.stdout.write(f"bare faces: {_line(row, row['faces'])}\n")
+    return 0
+
+
+def _line(row: Counter[str], whole: int) -> str:
+    found, claimed = row["found"], row["claimed"]
+    return (
+        f"{whole} of {MIN_HEIGHT} px and more, {found} found ({100 * found / max(whole, 1):.1f} %), "
+        f"mask claimed on {claimed} ({100 * claimed / max(found, 1):.1f} % of found)"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Faces cut from photos of people who really wear masks, labelled by an earlier segmenter.
+
+Self-training: the teacher looks at each face twice, as it is and mirrored; only faces on which
+both views agree are kept, so that its mistakes are not learned.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from ecgan.engine.align import crop_matrix, warp_face
+from ecgan.engine.errors import DatasetError
+from ecgan.engine.types import CROP_SIZE, F32, U8
+
+from ..networks.segmenter import Segmenter
+from .samples import jitter_matrix
+
+MIN_HEIGHT = 40
+"""Faces lower than this many pixels are too coarse to trust the teacher on."""
+
+MIN_SHARE, MAX_SHARE = 0.06, 0.4
+"""Shares of the crop that a worn mask plausibly covers."""
+
+MIN_AGREEMENT = 0.9
+"""IoU of the two views below which a face is left out."""
+
+
+@dataclass(frozen=True)
+class WornFace:
+    """A real face with a mask, (256, 256, 3) uint8 RGB, and where the teacher sees the mask.
+
+    Attributes:
+        image: The crop.
+        mask: (256, 256) uint8, 255 = mask.
+    """
+
+    image: U8
+    mask: U8
+
+
+def collect_worn(folder: Path, teacher: Segmenter) -> list[WornFace]:
+    """Cut and label faces from a folder of photos.
+
+    Args:
+        folder: Holds `masked_photos_*.tar`, `faces.json` with landmarks, and `holdout.txt` with
+            the names of photos that must not be trained on.
+        teacher: In evaluation mode.
+
+    Raises:
+        DatasetError: One of those files is missing.
+    """
+    try:
+        marks = json.loads((folder / "faces.json").read_text(encoding="utf-8"))
+        held = set((folder / "holdout.txt").read_text(encoding="utf-8").split())
+    except FileNotFoundError as error:
+        raise DatasetError(f"'{error.filename}' does not exist") from error
+    kept = []
+    for shard in sorted(folder.glob("masked_photos_*.tar")):
+        with tarfile.open(shard) as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is None or member.name in held:
+                    continue
+                photo = np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB"))
+                for mark in marks[member.name]["detected"]:
+                    if mark["box"][3] - mark["box"][1] >= MIN_HEIGHT:
+                        landmarks = np.array(mark["landmarks"], np.float32)
+                        crop = warp_face(photo, crop_matrix(landmarks))
+                        mask = _agreed(crop, teacher)
+                        if mask is not None:
+                            kept.append(WornFace(crop, mask))
+    return kept
+
+
+def draw_worn(faces: list[WornFace], rng: np.random.Generator) -> tuple[U8, F32]:
+    """A jittered, mirrored copy of a random face and its mask in [0, 1]."""
+    face = faces[rng.integers(len(faces))]
+    matrix = jitter_matrix(rng, CROP_SIZE, 2.5)
+    size = (CROP_SIZE, CROP_SIZE)
+    image = cv2.warpAffine(face.image, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+    mask = cv2.warpAffine(face.mask, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+    if rng.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    return np.ascontiguousarray(image, np.uint8), mask.astype(np.float32) / np.float32(255)
+
+
+def _agreed(crop: U8, teacher: Segmenter) -> U8 | None:
+    picture = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        one, two = torch.sigmoid(teacher(torch.cat([picture, picture.flip(3)])))[:, 0]
+    two = two.flip(1)
+    both, either = ((one > 0.5) & (two > 0.5)).sum(), ((one > 0.5) | (two > 0.5)).sum()
+    mask = ((one + two) / 2).numpy()
+    share = float((mask > 0.5).mean())
+    if both < MIN_AGREEMENT * either or not MIN_SHARE < share < MAX_SHARE:
+        return None
+    return np.asarray(np.rint(255 * np.clip((mask - 0.5) * 4 + 0.5, 0, 1)), np.uint8)
