@@ -26,7 +26,7 @@ from ..media.provenance import comment_text, make_mark
 from ..media.reader import VideoReader
 from ..media.threads import Prefetch, Sink
 from ..media.trim import parse_cut
-from ..media.video_types import Chunk, Picture, VideoInfo
+from ..media.video_types import Picture, VideoInfo
 from ..media.writer import VideoWriter, check_encoding
 from ..temporal import FaceTracker
 from ..types import F32, Face, Patch
@@ -35,6 +35,10 @@ from .report import FileReport, Progress, UnmaskOptions
 from .stages import Stages
 
 if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.packet import Packet
+    from av.stream import Stream
+
     from ..pipeline import Unmasker
 
 _AHEAD = 4
@@ -44,9 +48,10 @@ _PREVIEW_S = 2.0
 
 @dataclass(frozen=True)
 class _Painted:
-    """A chunk of the input with the paint for its picture."""
+    """A chunk of the input with the paint for its picture; the RGB view is no longer needed."""
 
-    chunk: Chunk
+    packets: list[Packet[Stream]]
+    frame: VideoFrame | None
     patches: list[Patch]
 
 
@@ -231,12 +236,11 @@ class _Encoder:
 
     def take(self, painted: _Painted) -> None:
         """Write one chunk."""
-        for packet in painted.chunk.packets:
+        for packet in painted.packets:
             self._writer.copy(packet)
-        picture = painted.chunk.picture
-        if picture is None:
+        frame = painted.frame
+        if frame is None:
             return
-        frame = picture.frame
         with self._stages("composite"):
             paint_frame(frame, painted.patches, self._info.orientation)
         with self._stages("encode"):
@@ -275,10 +279,10 @@ def _run(
         for chunk in chunks:
             picture = chunk.picture
             if picture is None:
-                sink.put(_Painted(chunk, []))
+                sink.put(_Painted(chunk.packets, None, []))
                 continue
             patches = faces.patches(picture.rgb, picture.time_s)
-            sink.put(_Painted(chunk, patches))
+            sink.put(_Painted(chunk.packets, picture.frame, patches))
             done += 1
             if progress is not None:
                 progress(done, reader.info.frames)

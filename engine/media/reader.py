@@ -29,6 +29,7 @@ _SEEK_FROM_S = 2
 _PACKETS_A_CHUNK = 64
 _FEW = 3
 _CLOCK_FORMATS = frozenset(("mpegts", "mpeg"))
+_HDR_SIDE_DATA = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _HDR_TRANSFER = {16: "PQ", 18: "HLG"}
 
 
@@ -306,6 +307,8 @@ class VideoReader:
             )
         if frame.interlaced_frame:
             self.notes.append("the video is interlaced; its pictures are encoded as progressive")
+        if any(frame.side_data.get(kind) is not None for kind in _HDR_SIDE_DATA):
+            self.notes.append("the HDR data about the mastering display was dropped")
         self._format = (name, frame.width, frame.height)
         self._matrix = display_matrix(frame)
         self._orientation = Orientation.from_matrix(self._matrix)

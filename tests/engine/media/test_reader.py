@@ -165,6 +165,13 @@ def test_hdr_is_said(clip: Callable[..., Any], tmp_path: Path) -> None:
     assert any("HDR (PQ)" in note for note in read.notes)
 
 
+def test_hdr_data_that_is_lost_is_said(clip: Callable[..., Any], tmp_path: Path) -> None:
+    light = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    options = {"preset": "ultrafast", "x264-params": f"mastering-display={light}"}
+    path = clip(pix_fmt="yuv420p10le", options=options, times=[0, 40]).save(tmp_path / "a.mkv")
+    assert any("mastering display" in note for note in _read(path).notes)
+
+
 def test_painting_a_picture_does_not_harm_later_ones(
     clip: Callable[..., Any], tmp_path: Path
 ) -> None:
