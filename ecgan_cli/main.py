@@ -8,7 +8,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,17 +16,10 @@ from ecgan.engine.errors import EcganError, InternalError, OutOfMemory
 
 from . import console
 from .commands import COMMANDS
+from .interrupts import Terminated, terminate
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived. Not an Exception, so that only clean-up code sees it on its way out."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 def _print_version(value: bool) -> None:
@@ -76,7 +68,7 @@ def _paragraphs(command: Callable[..., None]) -> str:
 def run() -> int:
     """Run the command line of ``sys.argv`` and return the exit code."""
     console.set_up()
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         build_app()(prog_name="ecgan")
     except SystemExit as done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -36,9 +37,11 @@ class BatchProgress:
 
     Args:
         files: Number of files; a bar over them is shown when there are several.
+        check: Called before each file and after each frame; may raise to stop the batch.
     """
 
-    def __init__(self, files: int) -> None:
+    def __init__(self, files: int, check: Callable[[], None]) -> None:
+        self._check = check
         self._bars = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -68,6 +71,7 @@ class BatchProgress:
 
     def begin(self, index: int, task: Task) -> Progress | None:
         """Move to the next file; the returned function takes frames done and their total."""
+        self._check()
         if self._files is not None:
             self._bars.update(self._files, completed=index)
         if self._file is not None:
@@ -79,6 +83,7 @@ class BatchProgress:
         self._file = bar
 
         def progress(done: int, total: int | None) -> None:
+            self._check()
             self._bars.update(bar, completed=done, total=total)
 
         return progress

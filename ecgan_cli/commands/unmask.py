@@ -140,6 +140,7 @@ def _run(
     from ecgan.engine.jobs.batch import check_reports, run_batch
 
     from .. import summary
+    from ..interrupts import GracefulStop
     from ..progress import BatchProgress
 
     engine: dict[str, Any] = {}
@@ -149,7 +150,7 @@ def _run(
         engine.update(unmasker.describe())
         return unmasker
 
-    with BatchProgress(len(tasks)) as bars:
+    with GracefulStop() as stop, BatchProgress(len(tasks), stop.check) as bars:
         reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
     failure: EcganError | None = None
     try:

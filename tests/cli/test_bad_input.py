@@ -165,7 +165,8 @@ def test_clip_that_ends_early_is_written_as_far_as_it_goes_or_refused(
 
 def test_png_named_jpg_works(ecgan: Run, tmp_path: Path, model_folder: Path) -> None:
     path = tmp_path / "photo.jpg"
-    Image.open(PHOTO).save(path, format="PNG")
+    with Image.open(PHOTO) as picture:
+        picture.save(path, format="PNG")
     done = ecgan("unmask", path, "-m", model_folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(tmp_path / "photo.unmasked."))

@@ -14,6 +14,7 @@ import pytest
 from ecgan.engine.errors import InputError
 from ecgan_cli import console, main
 from ecgan_cli.commands import COMMANDS
+from ecgan_cli.interrupts import Terminated
 
 from .conftest import Run, environment
 
@@ -113,7 +114,7 @@ def test_bug_is_70_without_trace_back(
 
 @pytest.mark.parametrize(
     ("problem", "expected"),
-    [(KeyboardInterrupt(), 130), (main.Terminated(), 143), (MemoryError(), 6), (SystemExit(2), 2)],
+    [(KeyboardInterrupt(), 130), (Terminated(), 143), (MemoryError(), 6), (SystemExit(2), 2)],
 )
 def test_other_ends(
     run_raising: Callable[[BaseException], tuple[int, str]], problem: BaseException, expected: int

@@ -22,7 +22,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, total: int | None)
     screen = io.StringIO()
     fake = Console(file=screen, force_terminal=terminal, width=100, color_system=None)
     monkeypatch.setattr(console, "stderr", lambda: fake)
-    with BatchProgress(2) as bars:
+    with BatchProgress(2, lambda: None) as bars:
         assert bars.begin(0, task("a.jpg", IMAGE)) is None
         progress = bars.begin(1, task("[b] clip.mp4", VIDEO))
         assert progress is not None
