@@ -15,6 +15,12 @@ TEMPLATE_FFHQ_256: F32 = np.array(
 )
 """(5, 2): where eyes, nose tip and mouth corners lie in an aligned crop."""
 
+ZOOM_CENTRE = (127.5, 64.0)
+"""The point of the crop that stays where it is when the face is made smaller."""
+
+ZOOM_MIN = 0.74
+"""Least size of a face in the crop, as a share of the template's."""
+
 LANDMARK_WEIGHTS = (1.0, 1.0, 0.0, 0.05, 0.05)
 """Measured on 320 faces with drawn masks: against equal weights the crop is misplaced by a seventh
 less; eyes alone are as good on frontal faces, but a turned head then comes out too large."""
@@ -36,6 +42,22 @@ def crop_matrix(landmarks: F32) -> F32:
         (2, 3) float32 frame_to_crop: rotation, one scale, shift.
     """
     return _similarity(landmarks, TEMPLATE_FFHQ_256, np.array(LANDMARK_WEIGHTS))
+
+
+def zoom_out(frame_to_crop: F32, zoom: float) -> F32:
+    """Make the face smaller in the crop, about a point of the forehead: room is made at the chin.
+
+    Args:
+        frame_to_crop: (2, 3) float32.
+        zoom: Factor on the face's size in the crop; 1 changes nothing.
+
+    Returns:
+        (2, 3) float32.
+    """
+    shift = (1 - zoom) * np.array(ZOOM_CENTRE, np.float32)
+    zoomed = frame_to_crop * np.float32(zoom)
+    zoomed[:, 2] += shift
+    return zoomed
 
 
 def warp_face(frame: U8, frame_to_crop: F32) -> U8:

@@ -38,6 +38,15 @@ FACE_AREA = _ellipse()
 """(256, 256) float32, 1 on the face; not to be written into."""
 
 
+CUT_OFF_PX = 16
+"""A mask that meets the crop's lower edge over this many pixels goes on below it."""
+
+
+def is_cut_off(mask: F32) -> bool:
+    """Whether a (256, 256) mask in [0, 1] is cut by the lower edge of the crop."""
+    return int((mask[-1] >= MASK_LEVEL).sum()) >= CUT_OFF_PX
+
+
 def own_covering(mask: F32) -> F32:
     """Keep the parts of a crop's mask that this face wears.
 

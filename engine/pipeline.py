@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from .align import crop_matrix, warp_face
+from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
 from .backends import BACKENDS, Backend
 from .composite import apply_patches, make_patch, paint_mask
 from .detect import DETECTORS, Detector
 from .edge import grow_to_edge
 from .errors import InputError, OptionError
 from .expressions import ALL, AUTO, expression_weights
-from .face_area import own_covering, share_mask
+from .face_area import is_cut_off, own_covering, share_mask
 from .generate import Generator
 from .models import GENERATOR, SEGMENTER, ModelEntry, load_manifest, model_folder, verified_path
 from .segment import Segmenter
 from .selection import select
 from .types import CROP_SIZE, F32, U8, Face, FaceCrop, FaceResult, FaceStatus, Patch, Result
+
+ZOOM_STEP, ZOOM_STEPS = 0.86, 2
+"""By how much, and how often, a face is made smaller whose mask does not fit into the crop."""
 
 
 class Unmasker:
@@ -115,17 +119,36 @@ class Unmasker:
         faces = self.detector.detect(frame)
         return sorted(faces, key=lambda face: float(face.bbox[0] + face.bbox[2]))
 
-    def crop(self, frame: U8, faces: list[Face]) -> list[FaceCrop]:
+    def crop(
+        self, frame: U8, faces: list[Face], zooms: Sequence[float] | None = None
+    ) -> list[FaceCrop]:
         """Align faces and look for a worn covering on each.
+
+        A covering that the crop's lower edge cuts off is looked at again in a smaller face.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
             faces: Faces of that frame.
+            zooms: Zoom of each face to begin with, as an earlier frame's crop had it; None for 1.
 
         Returns:
             One crop per face, in the same order; its mask holds only what this face wears.
         """
-        crops = _aligned(frame, faces)
+        crops = self._segmented(_aligned(frame, faces, zooms or [1.0] * len(faces)))
+        for _ in range(ZOOM_STEPS):
+            cut = [i for i, c in enumerate(crops) if c.zoom > ZOOM_MIN and self._is_cut_off(c)]
+            if not cut:
+                break
+            smaller = [max(crops[i].zoom * ZOOM_STEP, ZOOM_MIN) for i in cut]
+            again = self._segmented(_aligned(frame, [faces[i] for i in cut], smaller))
+            for i, crop in zip(cut, again, strict=True):
+                crops[i] = crop
+        return crops
+
+    def _is_cut_off(self, crop: FaceCrop) -> bool:
+        return self.segmenter.claims(crop.mask) and is_cut_off(crop.mask)
+
+    def _segmented(self, crops: list[FaceCrop]) -> list[FaceCrop]:
         pictures = np.stack([crop.crop for crop in crops]) if crops else _NO_CROPS
         masks = [own_covering(mask) for mask in self.segmenter.masks(pictures)]
         # Only what is claimed grows: specks on a bare face must not become a mask by it.
@@ -133,7 +156,7 @@ class Unmasker:
             grow_to_edge(crop.crop, mask) if self.segmenter.claims(mask) else mask
             for crop, mask in zip(crops, masks, strict=True)
         ]
-        return [_with_mask(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
+        return [replace(crop, mask=mask) for crop, mask in zip(crops, masks, strict=True)]
 
     def paint(self, frame: U8, crops: list[FaceCrop], weights: F32) -> list[Patch]:
         """Paint what the masks hide.
@@ -151,11 +174,23 @@ class Unmasker:
         """
         if not crops:
             return []
-        pictures = np.stack([crop.crop for crop in crops])
-        masks = np.stack([paint_mask(crop.mask, crop.side_px) for crop in crops])
-        painted = self.generator.paint(pictures, masks, weights)
+        painted = self.generate(crops, weights)
         depth = sorted(range(len(crops)), key=lambda i: crops[i].side_px)
         return [make_patch(frame, crops[i], painted[i]) for i in depth]
+
+    def generate(self, crops: list[FaceCrop], weights: F32) -> U8:
+        """The step of ``paint`` before compositing: what the generator paints into the crops.
+
+        Args:
+            crops: At least one face, with the mask to repaint.
+            weights: (K, 7) float32.
+
+        Returns:
+            (K, 256, 256, 3) uint8 RGB, painted a little beyond each mask.
+        """
+        pictures = np.stack([crop.crop for crop in crops])
+        masks = np.stack([paint_mask(crop.mask, crop.side_px) for crop in crops])
+        return self.generator.paint(pictures, masks, weights)
 
     def unmask(
         self,
@@ -278,9 +313,9 @@ class Unmasker:
     def _crops(self, frame: U8, faces: list[Face], mask: F32 | None) -> list[FaceCrop]:
         if mask is None:
             return self.crop(frame, faces)
-        crops = _aligned(frame, faces)
+        crops = _aligned(frame, faces, [1.0] * len(faces))
         shares = share_mask(mask, [crop.frame_to_crop for crop in crops])
-        return [_with_mask(crop, part) for crop, part in zip(crops, shares, strict=True)]
+        return [replace(crop, mask=part) for crop, part in zip(crops, shares, strict=True)]
 
     def _finish(
         self, frame: U8, painted: list[tuple[FaceCrop, F32]], results: list[FaceResult]
@@ -300,16 +335,14 @@ _NO_CROPS = np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
 _NO_MASK = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
 
 
-def _aligned(frame: U8, faces: list[Face]) -> list[FaceCrop]:
-    matrices = [crop_matrix(face.landmarks) for face in faces]
-    return [
-        FaceCrop(face, matrix, warp_face(frame, matrix), _NO_MASK)
-        for face, matrix in zip(faces, matrices, strict=True)
+def _aligned(frame: U8, faces: list[Face], zooms: Sequence[float]) -> list[FaceCrop]:
+    matrices = [
+        zoom_out(crop_matrix(face.landmarks), zoom) for face, zoom in zip(faces, zooms, strict=True)
     ]
-
-
-def _with_mask(crop: FaceCrop, mask: F32) -> FaceCrop:
-    return FaceCrop(crop.face, crop.frame_to_crop, crop.crop, mask)
+    return [
+        FaceCrop(face, matrix, warp_face(frame, matrix), _NO_MASK, zoom)
+        for face, matrix, zoom in zip(faces, matrices, zooms, strict=True)
+    ]
 
 
 def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:

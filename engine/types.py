@@ -49,12 +49,15 @@ class FaceCrop:
         frame_to_crop: (2, 3) float32 similarity from frame pixels to crop pixels.
         crop: (256, 256, 3) uint8 RGB.
         mask: (256, 256) float32 in [0, 1]; 1 = repaint.
+        zoom: 1 where the face lies on the template; below, the face is that much smaller in the
+            crop, so that a mask that hangs below the chin fits in.
     """
 
     face: Face
     frame_to_crop: F32
     crop: U8
     mask: F32
+    zoom: float = 1.0
 
     @property
     def mask_share(self) -> float:

@@ -44,6 +44,7 @@ class _Track:
         enlarged: Its paint was enlarged in some frame.
         is_large: It reached the least size and has not shrunk far below it.
         masked_until: Time until which it counts as masked.
+        zoom: Of its crop, as its mask needed it so far.
     """
 
     status: FaceStatus = FaceStatus.NOT_SELECTED
@@ -51,6 +52,7 @@ class _Track:
     enlarged: bool = False
     is_large: bool = False
     masked_until: float = -1.0
+    zoom: float = 1.0
 
 
 _RANK = (FaceStatus.NOT_SELECTED, FaceStatus.TOO_SMALL, FaceStatus.NO_MASK, FaceStatus.CHANGED)
@@ -195,7 +197,9 @@ class VideoFaces:
         """Crops of the faces that count as masked, with the mask to be repainted."""
         if not faces:
             return []
-        crops = self._unmasker.crop(frame, [face.face for face in faces])
+        # A face keeps the zoom that its mask once needed, so that the crop does not jump.
+        zooms = [self._tracks[face.track_id].zoom for face in faces]
+        crops = self._unmasker.crop(frame, [face.face for face in faces], zooms)
         if self._mask is not None:
             shares = share_mask(self._mask, [crop.frame_to_crop for crop in crops])
             crops = [replace(crop, mask=part) for crop, part in zip(crops, shares, strict=True)]
@@ -208,6 +212,9 @@ class VideoFaces:
     def _settle(self, number: int, crop: FaceCrop, time_s: float) -> FaceCrop | None:
         """The crop with its mask smoothed over time; None for a face without one."""
         track = self._tracks[number]
+        if crop.zoom != track.zoom:  # masks of another zoom do not blend with this one
+            track.zoom = crop.zoom
+            self._smoother.reset([number])
         if self._mask is None:
             smooth = self._smoother.smooth(number, crop.mask, crop.frame_to_crop)
             crop = replace(crop, mask=smooth)

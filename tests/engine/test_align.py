@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from ecgan.engine.align import TEMPLATE_FFHQ_256, crop_matrix, invert, warp_face
+from ecgan.engine.align import (
+    TEMPLATE_FFHQ_256,
+    ZOOM_CENTRE,
+    crop_matrix,
+    invert,
+    warp_face,
+    zoom_out,
+)
 from ecgan.engine.types import CROP_SIZE
 
 
@@ -109,3 +116,13 @@ def test_tiny_frames_and_far_faces_give_a_crop(shape):
         similarity(40, 0, 0, 0),
     ):
         assert (warp_face(frame, matrix) == 77).all()
+
+
+def test_zooming_out_shrinks_the_face_about_the_forehead():
+    matrix = similarity(0.5, 20, 30, -10)
+    zoomed = zoom_out(matrix, 0.8)
+    points = np.array([[10, 20, 1], [200, 300, 1], [400, 90, 1]], np.float32)
+    centre = np.array(ZOOM_CENTRE)
+    expected = centre + 0.8 * (points @ matrix.T - centre)
+    np.testing.assert_allclose(points @ zoomed.T, expected, atol=1e-4)
+    np.testing.assert_array_equal(zoom_out(matrix, 1.0), matrix)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ecgan.engine.align import TEMPLATE_FFHQ_256
+from ecgan.engine.align import TEMPLATE_FFHQ_256, ZOOM_MIN, zoom_out
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.types import CROP_SIZE, F32, U8
 
@@ -22,6 +22,9 @@ from .faces import FaceSet
 
 FLIP_ORDER = [1, 0, 2, 4, 3]
 """Landmarks after mirroring: left and right change places."""
+
+ZOOMED_SHARE = 0.4
+"""Share of faces made smaller, as the engine does where a mask hangs below the crop."""
 
 BLACK_SURROUND = frozenset({"affhull"})
 """Sources that show the face's hull on black."""
@@ -106,6 +109,10 @@ def draw_sample(
         matrix = similarity(landmarks, (TEMPLATE_FFHQ_256 + 0.5) * (size / CROP_SIZE) - 0.5)
     if jitter > 0:
         matrix = _compose(jitter_matrix(rng, size, jitter), matrix)
+        if rng.random() < ZOOMED_SHARE:
+            scaled = _compose(_resize_matrix(CROP_SIZE / size), matrix)
+            zoomed = zoom_out(scaled, rng.uniform(ZOOM_MIN, 1.0))
+            matrix = _compose(_resize_matrix(size / CROP_SIZE), zoomed)
         if rng.random() < 0.5:
             mirror = np.array([[-1, 0, size - 1], [0, 1, 0]], np.float32)
             matrix = _compose(mirror, matrix)

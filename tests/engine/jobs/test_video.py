@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import resource
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +63,9 @@ class FakeUnmasker:
     def detect(self, frame: U8, *, quick: bool = False) -> list[Face]:
         return list(self.faces)
 
-    def crop(self, frame: U8, faces: list[Face]) -> list[FaceCrop]:
+    def crop(
+        self, frame: U8, faces: list[Face], zooms: Sequence[float] | None = None
+    ) -> list[FaceCrop]:
         mask = np.zeros((256, 256), np.float32)
         mask[140:240, 60:200] = float(self.covered(self.calls))
         self.calls += 1
