@@ -333,6 +333,9 @@ def train_generator(
             if now - validated > 60 * config.validate_minutes:
                 _validate(run, log)
                 validated = time.monotonic()
+    except KeyboardInterrupt:
+        run.save(last)
+        raise
     finally:
         stream.close()
     run.save(last)

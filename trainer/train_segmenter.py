@@ -100,6 +100,9 @@ def train_segmenter(config: SegmenterConfig, run_dir: Path, faces: FaceSet) -> N
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 save()
                 saved = time.monotonic()
+    except KeyboardInterrupt:
+        save()
+        raise
     finally:
         stream.close()
     save()
