@@ -186,14 +186,7 @@ def _count(report: FileReport, source: Path, result: Result) -> None:
     report.reasons = dict(Counter(str(face.status) for face in result.faces if face not in changed))
     report.frames = report.frames_with_face = 1
     report.frames_masked = report.frames_changed = int(bool(changed))
-    enlarged = [face for face in changed if face.side_px > ENLARGED_PX]
-    report.enlarged = len(enlarged)
-    if enlarged:
-        side = max(face.side_px for face in enlarged)
-        report.notes.append(
-            f"{len(enlarged)} large face(s), up to {side:.0f} px: painted at 256 px and enlarged, "
-            "with grain and sharpness matched"
-        )
+    report.enlarged = sum(face.side_px > ENLARGED_PX for face in changed)
     if not changed:
         report.status = "left alone"
 
