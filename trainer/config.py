@@ -80,7 +80,7 @@ class GeneratorConfig:
     weight_gradient: float = 20.0
     weight_perceptual: float = 4.0
     weight_identity: float = 0.0
-    weight_expression: float = 0.3
+    weight_expression: float = 0.25
     weight_adversarial: float = 1.0
     weight_feature: float = 6.0
     ema: float = 0.998

@@ -49,6 +49,9 @@ logger = logging.getLogger(__name__)
 ASKED_RECONSTRUCTION = 0.1
 """Weight of the reconstruction where another expression than the photo's own was asked for."""
 
+EXPRESSION_SMOOTHING = 0.3
+"""Share of the target spread over all classes: being sure of the expression is worth little."""
+
 LOGIT_SCALE = 3.0
 """Divides the expression teacher's logits, which are overconfident."""
 
@@ -273,9 +276,14 @@ class GeneratorRun:
                 found.append(("identity", cfg.weight_identity, gap))
             known = weights.sum(1) > 0
             if "expression" in self.teachers and late and bool(known.any()):
-                logits = self.teachers["expression"](small_fake[known]) / LOGIT_SCALE
+                # moved and toned anew each time: else the paint learns patterns that fool the
+                # network and not a face that shows the expression
+                draw = Augment(int(known.sum()), small_fake.shape[-1], self.random)
+                seen = draw.picture(small_fake[known])
+                logits = self.teachers["expression"](seen) / LOGIT_SCALE
                 target = weights[known] / weights[known].sum(1, keepdim=True)
-                found.append(("expression", cfg.weight_expression, F.cross_entropy(logits, target)))
+                gap = F.cross_entropy(logits, target, label_smoothing=EXPRESSION_SMOOTHING)
+                found.append(("expression", cfg.weight_expression, gap))
         return found
 
     def _set_rates(self) -> None:
