@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 
@@ -51,3 +53,37 @@ def sharpness(output: U8, truth: U8, region: F32) -> float:
         return float(np.hypot(dx, dy)[region > 0.5].mean())
 
     return strength(output) / max(strength(truth), 1e-6)
+
+
+def seam(output: U8, truth: U8, region: F32, low: float, high: float) -> float:
+    """Mean gradient across a region's border over the truth's; 1 = no seam and no smear.
+
+    Args:
+        output: (S, S, 3) uint8 RGB.
+        truth: (S, S, 3) uint8 RGB.
+        region: (S, S) in [0, 1]; its border lies at 0.5.
+        low: Distance outwards from the border where looking begins, in pixels; negative = inside.
+        high: Distance where it ends.
+    """
+    inside = (region > 0.5).astype(np.uint8)
+    outwards = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    outwards -= cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    smooth = cv2.GaussianBlur(outwards, (0, 0), 2.0)
+    across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx) for dx in (1, 0))
+    length = np.maximum(np.hypot(across, down), 1e-6)
+    band = (outwards >= low) & (outwards <= high)
+
+    def strength(x: U8) -> float:
+        grey = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+        return float(np.abs((dx * across + dy * down) / length)[band].mean())
+
+    return strength(output) / max(strength(truth), 1e-6)
+
+
+Halvable = TypeVar("Halvable", U8, F32)
+
+
+def halved(picture: Halvable) -> Halvable:
+    """A picture or region at half its side, each pixel the mean of four."""
+    return cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgan.trainer.metrics import region_psnr, region_ssim, sharpness
+from ecgan.trainer.metrics import halved, region_psnr, region_ssim, seam, sharpness
 
 
 @pytest.fixture
@@ -48,3 +48,33 @@ def test_blur_lowers_sharpness(picture: np.ndarray) -> None:
     blurred = np.asarray(cv2.GaussianBlur(picture, (9, 9), 2))
     assert sharpness(picture, picture, region()) == pytest.approx(1)
     assert sharpness(blurred, picture, region()) < 0.4
+
+
+def test_a_step_at_the_border_is_a_seam_there_and_nowhere_else() -> None:
+    across = np.arange(64, dtype=np.float32)
+    truth = np.broadcast_to((60 + 2 * across)[None, :, None], (64, 64, 3)).astype(np.uint8)
+    stepped = truth.copy()
+    stepped[20:50, 10:40] += 30
+    inside = region()
+    assert seam(truth, truth, inside, -2, 2) == pytest.approx(1)
+    assert seam(stepped, truth, inside, -2, 2) > 3
+    assert seam(stepped, truth, inside, 4, 9) == pytest.approx(1)
+    # a fill that is flat smears the truth's own slope away
+    flat = truth.copy()
+    flat[8:62, 2:52] = 120
+    assert seam(flat, truth, inside, -2, 2) == pytest.approx(0, abs=1e-6)
+
+
+def test_gradient_along_the_border_is_no_seam() -> None:
+    down = np.arange(64, dtype=np.float32)[:, None, None]
+    truth = np.broadcast_to(100 + down, (64, 64, 3)).astype(np.uint8)
+    inside = np.zeros((64, 64), np.float32)
+    inside[32:] = 1
+    striped = truth.copy()
+    striped[:, ::4] += 60
+    assert seam(striped, truth, inside, -2, 2) == pytest.approx(1, abs=0.02)
+
+
+def test_halving_averages_four_pixels() -> None:
+    picture = np.arange(16, dtype=np.uint8).reshape(4, 4) * np.uint8(4)
+    assert np.array_equal(halved(picture), [[10, 18], [42, 50]])
