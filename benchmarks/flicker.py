@@ -226,9 +226,9 @@ def measure(frames: Iterable[tuple[U8, float]], unmasker: WatchedUnmasker) -> Cl
         region = _warp(masked.mask, masked.frame_to_crop)
         for name, picture in shown.items():
             crop = warp_face(picture, masked.frame_to_crop)
-            for each in (sums[name], sums.get(f"{name}_pulse")):
-                if each is not None:
-                    each.add(crop, region)
+            for key in (name, f"{name}_pulse"):
+                if key in sums:
+                    sums[key].add(crop, region)
         if unmasker.painted is None:
             sums["paint"].restart()
         else:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from .face_area import FACE_AREA, MASK_LEVEL, Marks
 from .grain import SHARPEN_FROM, match_grain, match_sharpness
+from .smoothing import LightSmoother
 from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
 
 Samples = TypeVar("Samples", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
@@ -83,7 +84,7 @@ def paint_mask(mask: F32, side_px: float) -> F32:
     return (_distance(mask) <= _widths(side_px).paint_end).astype(np.float32)
 
 
-def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
+def make_patch(frame: U8, crop: FaceCrop, painted: U8, light: LightSmoother | None = None) -> Patch:
     """Bring one face's paint to frame resolution, matched to the picture around it.
 
     Time and memory follow the face's size in the frame, not the frame's size.
@@ -92,6 +93,7 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
         frame: (H, W, 3) uint8 RGB.
         crop: The face as cut from that frame, with its mask.
         painted: (256, 256, 3) uint8 RGB from the generator, painted under ``paint_mask``.
+        light: In a video, this face's memory of the frames before.
 
     Returns:
         The patch; empty where the mask is empty or outside the frame.
@@ -108,8 +110,11 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8) -> Patch:
     face = guides[..., 1] > 0.5
     ring = face & (guides[..., 0] > widths.alpha_end)
 
-    tone = _tone(crop.crop, painted, distance, widths)
-    rgb = _warp(painted + tone * (distance <= widths.paint_end)[..., None], to_patch, size)
+    inside = (distance <= widths.paint_end).astype(np.float32)
+    toned = painted + _tone(crop.crop, painted, distance, widths) * inside[..., None]
+    if light is not None:
+        toned += light.correction(toned, inside) * inside[..., None]
+    rgb = _warp(toned, to_patch, size)
     window = frame[y0:y1, x0:x1]
     if crop.side_px > CROP_SIZE * SHARPEN_FROM:
         original = _warp(crop.crop.astype(np.float32), to_patch, size)

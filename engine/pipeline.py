@@ -23,6 +23,7 @@ from .generate import Generator
 from .models import GENERATOR, SEGMENTER, ModelEntry, load_manifest, model_folder, verified_path
 from .segment import Segmenter
 from .selection import select
+from .smoothing import LightSmoother
 from .types import CROP_SIZE, F32, U8, Face, FaceCrop, FaceResult, FaceStatus, Patch, Result
 
 ZOOM_STEP, ZOOM_STEPS = 0.86, 2
@@ -158,13 +159,20 @@ class Unmasker:
         ]
         return [replace(crop, mask=mask) for crop, mask in zip(crops, masks, strict=True)]
 
-    def paint(self, frame: U8, crops: list[FaceCrop], weights: F32) -> list[Patch]:
+    def paint(
+        self,
+        frame: U8,
+        crops: list[FaceCrop],
+        weights: F32,
+        lights: Sequence[LightSmoother] | None = None,
+    ) -> list[Patch]:
         """Paint what the masks hide.
 
         Args:
             frame: (H, W, 3) uint8 RGB.
             crops: Faces of that frame, with the masks to repaint.
             weights: (K, 7) float32, one row per crop, as ``expression_weights`` gives them.
+            lights: In a video, each face's memory of the frames before.
 
         Returns:
             One patch per crop in depth order, the largest face last: lay them in this order.
@@ -176,7 +184,10 @@ class Unmasker:
             return []
         painted = self.generate(crops, weights)
         depth = sorted(range(len(crops)), key=lambda i: crops[i].side_px)
-        return [make_patch(frame, crops[i], painted[i]) for i in depth]
+        return [
+            make_patch(frame, crops[i], painted[i], None if lights is None else lights[i])
+            for i in depth
+        ]
 
     def generate(self, crops: list[FaceCrop], weights: F32) -> U8:
         """The step of ``paint`` before compositing: what the generator paints into the crops.

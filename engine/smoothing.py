@@ -22,6 +22,10 @@ BIAS_RATE = 0.35
 MISSED_SHARE, HELD_FRAMES = 0.25, 6
 RIM_PX = 9
 RIM_PACE, AREA_PACE = 0.4, 0.8
+LIGHT_GRID = 16
+LIGHT_PACE, LIGHT_STEP = 0.2, 16.0
+"""Share of a small change of the paint's light that is taken over in a frame, and the change, of
+255, from which all of it is: someone switched a lamp."""
 SPEED_S, STILL = 0.2, 0.04
 """Seconds over which speed is averaged; face heights a second below which a face stands still."""
 
@@ -144,6 +148,52 @@ class _Memory:
     mask: F32
     frame_to_crop: F32
     held: int
+
+
+class LightSmoother:
+    """Steady light and colour of one face's paint.
+
+    Generated light and the tone that matches it to the skin around both wander from frame to frame,
+    and a whole cheek that pulses is seen at once. What is smoothed is their sum, in the crop, where
+    the face stands still; finer detail stays as each frame has it. Where the light of the picture
+    changes by much, the paint follows at once.
+    """
+
+    def __init__(self) -> None:
+        self._light: F32 | None = None
+
+    def correction(self, picture: F32, region: F32) -> F32:
+        """What to add to a frame's paint so that its light goes on from the frames before.
+
+        Args:
+            picture: (256, 256, 3) float32 in [0, 255], paint in its final colour.
+            region: (256, 256) float32, 1 where the picture is paint, 0 elsewhere.
+
+        Returns:
+            (256, 256, 3) float32; all 0 for the first frame.
+        """
+        import cv2
+
+        share = cv2.resize(region, (LIGHT_GRID, LIGHT_GRID), interpolation=cv2.INTER_AREA)
+        light = _light_of(picture, region)
+        before = light if self._light is None else self._light
+        change = light - before
+        step = float((np.abs(change).mean(axis=2) * share).sum() / max(share.sum(), 1e-6))
+        pace = min(LIGHT_PACE + (step / LIGHT_STEP) ** 2, 1.0)
+        self._light = (before + np.float32(pace) * change).astype(np.float32)
+        size = (CROP_SIZE, CROP_SIZE)
+        late = cv2.resize(self._light - light, size, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(late, np.float32)
+
+
+def _light_of(picture: F32, region: F32) -> F32:
+    """(16, 16, 3) float32: mean colour of the region near each cell."""
+    import cv2
+
+    sums = np.dstack([picture * region[..., None], region])
+    cells = cv2.resize(sums, (LIGHT_GRID, LIGHT_GRID), interpolation=cv2.INTER_AREA)
+    spread = cv2.GaussianBlur(cells, (0, 0), 1.5) + 1e-3 * cells.mean(axis=(0, 1))
+    return np.asarray(spread[..., :3] / np.maximum(spread[..., 3:], 1e-9), np.float32)
 
 
 def _blended(before: F32, after: F32) -> F32:

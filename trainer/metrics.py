@@ -66,8 +66,11 @@ def seam(output: U8, truth: U8, region: F32, low: float, high: float) -> float:
         high: Distance where it ends.
     """
     inside = (region > 0.5).astype(np.uint8)
-    outwards = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
-    outwards -= cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    outside, depth = (
+        np.asarray(cv2.distanceTransform(marked, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
+        for marked in (1 - inside, inside)
+    )
+    outwards = outside - depth
     smooth = cv2.GaussianBlur(outwards, (0, 0), 2.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx) for dx in (1, 0))
     length = np.maximum(np.hypot(across, down), 1e-6)

@@ -14,6 +14,7 @@ from ..expressions import ALL
 from ..face_area import share_mask
 from ..pipeline import face_weights
 from ..selection import ALL_FACES, LARGEST, parse_faces
+from ..smoothing import LightSmoother
 from ..temporal import FaceTracker, MaskSmoother, TrackedFace
 from ..types import F32, U8, FaceCrop, FaceStatus, Patch
 from .report import FileReport, UnmaskOptions
@@ -112,6 +113,7 @@ class VideoFaces:
         self._choice = parse_faces(options.faces)
         self._tracker = FaceTracker(unmasker.detector)
         self._smoother = MaskSmoother()
+        self._lights: dict[int, LightSmoother] = {}
         self._tracks: dict[int, _Track] = {}
         self._seen_at: dict[int, float] = {}
         self._largest: int | None = None
@@ -141,14 +143,16 @@ class VideoFaces:
         return patches
 
     def _forget(self, faces: Sequence[TrackedFace], time_s: float) -> None:
-        """Drop the masks of faces that are gone; without this, memory would grow with the length."""
+        """Drop what is known of faces that are gone; without this, memory would grow with the length."""
         if self._tracker.is_cut:
             self._seen_at.clear()
             self._smoother.reset()
+            self._lights.clear()
         self._seen_at.update((face.track_id, time_s) for face in faces)
         gone = [number for number, at in self._seen_at.items() if time_s - at > FORGET_S]
         for number in gone:
             del self._seen_at[number]
+            self._lights.pop(number, None)
         self._smoother.reset(gone)
 
     def finish(self) -> None:
@@ -215,6 +219,7 @@ class VideoFaces:
         if crop.zoom != track.zoom:  # masks of another zoom do not blend with this one
             track.zoom = crop.zoom
             self._smoother.reset([number])
+            self._lights.pop(number, None)
         if self._mask is None:
             smooth = self._smoother.smooth(number, crop.mask, crop.frame_to_crop)
             crop = replace(crop, mask=smooth)
@@ -231,7 +236,8 @@ class VideoFaces:
             return []
         weights = [self._weights.get(number, self._weights[0]) for number, _ in masked]
         crops = [crop for _, crop in masked]
-        patches = self._unmasker.paint(frame, crops, np.stack(weights))
+        lights = [self._lights.setdefault(number, LightSmoother()) for number, _ in masked]
+        patches = self._unmasker.paint(frame, crops, np.stack(weights), lights)
         patches = [patch for patch in patches if patch.alpha.any()]
         if patches:
             for number, crop in masked:

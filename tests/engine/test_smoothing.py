@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ecgan.engine.smoothing import HELD_FRAMES, LandmarkFilter, MaskSmoother
+from ecgan.engine.smoothing import HELD_FRAMES, LandmarkFilter, LightSmoother, MaskSmoother
 
 FACE = np.array([[40, 50], [100, 50], [70, 80], [45, 110], [95, 110]], float)
 HEIGHT = 150.0
@@ -150,3 +150,62 @@ def test_a_crop_that_jumps_forgets_the_past():
     smoother.smooth(1, disc(60), STILL)
     far = np.array([[1, 0, 200], [0, 1, 0]], np.float32)
     assert smoother.smooth(1, np.zeros((256, 256), np.float32), far).max() == 0
+
+
+REGION = np.zeros((256, 256), np.float32)
+REGION[140:230, 60:200] = 1
+INSIDE = REGION > 0
+
+
+def lit(levels, texture=None):
+    """Pictures of one skin under these lights, and what a fresh smoother makes of them."""
+    smoother = LightSmoother()
+    pictures, results = [], []
+    for level in levels:
+        picture = np.full((256, 256, 3), level, np.float32)
+        if texture is not None:
+            picture += texture()
+        pictures.append(picture)
+        results.append(picture + smoother.correction(picture, REGION))
+    return pictures, results
+
+
+def wander(pictures):
+    means = np.array([picture[INSIDE].mean() for picture in pictures])
+    return np.abs(np.diff(means)).mean()
+
+
+def test_light_that_trembles_is_steadied():
+    levels = 150 + np.random.default_rng(0).normal(0, 2, 80)
+    pictures, results = lit(levels)
+    assert np.array_equal(pictures[0], results[0])
+    assert wander(results) < 0.4 * wander(pictures)
+    assert np.mean([r[INSIDE].mean() for r in results]) == pytest.approx(levels.mean(), abs=0.5)
+
+
+def test_light_that_is_switched_is_followed_at_once():
+    _, results = lit([150] * 5 + [110] * 5)
+    assert results[5][INSIDE] == pytest.approx(110, abs=0.1)
+
+
+def test_light_that_goes_steadily_lags_by_few_frames():
+    levels = 100 + np.arange(60.0)
+    pictures, results = lit(levels)
+    lag = (pictures[-1] - results[-1])[INSIDE].mean()
+    assert 0 < lag < 4.5  # levels, at one level a frame
+
+
+def test_texture_stays_as_each_frame_has_it():
+    rng = np.random.default_rng(0)
+    pictures, results = lit([150] * 6, lambda: rng.normal(0, 8, (256, 256, 3)).astype(np.float32))
+    change = (results[-1] - pictures[-1])[INSIDE]
+    assert np.abs(change).max() < 2  # a few of the noise's own averages over a cell
+    assert results[-1][INSIDE].std() == pytest.approx(8, rel=0.05)
+
+
+def test_what_lies_around_the_paint_is_no_light():
+    smoother = LightSmoother()
+    picture = np.full((256, 256, 3), 150, np.float32)
+    smoother.correction(picture, REGION)
+    picture[~INSIDE] = 20
+    assert np.abs(smoother.correction(picture, REGION)[INSIDE]).max() < 0.5

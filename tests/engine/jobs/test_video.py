@@ -19,7 +19,9 @@ from ecgan.engine.align import crop_matrix, invert
 from ecgan.engine.errors import EcganError, InputError, MediaError, OptionError, OutputError
 from ecgan.engine.jobs import faces, video
 from ecgan.engine.jobs.report import FileReport, UnmaskOptions
+from ecgan.engine.jobs.stages import Stages
 from ecgan.engine.jobs.video import preview_video, unmask_video
+from ecgan.engine.smoothing import LightSmoother
 from ecgan.engine.temporal import TrackedFace
 from ecgan.engine.types import F32, U8, Face, FaceCrop, Patch
 
@@ -54,6 +56,7 @@ class FakeUnmasker:
     faces: list[Face] = field(default_factory=lambda: [_face(40, 30)])
     covered: Callable[[int], bool] = lambda _: True
     seen: list[F32] = field(default_factory=list)
+    lights: list[list[LightSmoother]] = field(default_factory=list)
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -72,8 +75,11 @@ class FakeUnmasker:
         empty = np.zeros((256, 256, 3), np.uint8)
         return [FaceCrop(face, crop_matrix(face.landmarks), empty, mask) for face in faces]
 
-    def paint(self, frame: U8, crops: list[FaceCrop], weights: F32) -> list[Patch]:
+    def paint(
+        self, frame: U8, crops: list[FaceCrop], weights: F32, lights: Sequence[LightSmoother]
+    ) -> list[Patch]:
         self.seen.append(weights)
+        self.lights.append(list(lights))
         x, y, width, height = SPOT
         patches = []
         for crop, row in zip(crops, weights, strict=True):
@@ -141,6 +147,20 @@ def still_tracker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         return
     monkeypatch.setattr(f"{faces.__name__}.FaceTracker", StillTracker)
     monkeypatch.setattr(f"{video.__name__}.FaceTracker", StillTracker)
+
+
+def test_each_face_keeps_its_light_until_the_picture_is_cut() -> None:
+    fake = FakeUnmasker()
+    followed = faces.VideoFaces(
+        fake, UnmaskOptions(), None, FileReport(Path(), "video"), Stages({})
+    )
+    frame = np.zeros((120, 160, 3), np.uint8)
+    for index in range(3):
+        followed._tracker.is_cut = index == 2
+        followed.patches(frame, index / 25)
+    first, second, after_cut = (lights[0] for lights in fake.lights)
+    assert first is second
+    assert after_cut is not second
 
 
 # --- the result --------------------------------------------------------------------------------
