@@ -1,0 +1,77 @@
+"""A sheet of faces: bare, with a drawn mask, and without it in every expression.
+
+``python -m ecgan.benchmarks.contact_sheet DATA OUT.jpg`` takes faces of the test split that may be
+shown (the Face Research Lab London Set and generated portraits), every one of them in turn, so
+that nobody picks the good ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..engine.expressions import AUTO, EXPRESSIONS
+from ..engine.pipeline import Unmasker
+from ..engine.types import U8
+from ..trainer.data import FaceSet, load_faces
+from ..trainer.data.samples import draw_sample
+from ..trainer.synth import wear_mask
+
+SHOWN_SOURCES = ("webmorph", "sd3")
+"""Sources whose pictures may be published; see THIRD_PARTY_NOTICES."""
+
+CELL = 160
+COLUMNS = (AUTO, *EXPRESSIONS)
+
+
+def sheet(faces: FaceSet, unmasker: Unmasker, *, count: int, seed: int = 0) -> U8:
+    """Draw the sheet.
+
+    Args:
+        faces: Where to take faces from, evenly spread.
+        unmasker: What takes the masks off.
+        count: Rows.
+        seed: Of the masks.
+
+    Returns:
+        (count * 160, 10 * 160, 3) uint8 RGB: bare, masked, auto, the seven expressions.
+    """
+    rows = []
+    for index in np.linspace(0, len(faces) - 1, count).astype(int):
+        rng = np.random.default_rng([seed, int(index)])
+        sample = draw_sample(faces, int(index), rng, 256, jitter=0)
+        masked = wear_mask(sample.image, sample.landmarks, rng, degrade=False).image
+        results = unmasker.unmask_each(masked, COLUMNS, faces="largest")
+        rows.append(_row([sample.image, masked, *(result.image for result in results)]))
+    return np.concatenate(rows, 0)
+
+
+def _row(pictures: Sequence[U8]) -> U8:
+    small = [Image.fromarray(p).resize((CELL, CELL), Image.Resampling.LANCZOS) for p in pictures]
+    return np.concatenate([np.asarray(picture) for picture in small], 1)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the sheet of the networks that ship, or of a model folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of the data sets")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--models", type=Path, default=None)
+    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--sources", nargs="+", default=list(SHOWN_SOURCES))
+    options = parser.parse_args(arguments)
+    chosen = load_faces(options.data / "faces" / "faces.csv").select("test", options.sources)
+    with Unmasker(models=options.models) as unmasker:
+        picture = sheet(chosen, unmasker, count=min(options.count, len(chosen)))
+    Image.fromarray(picture).save(options.output, quality=88)
+    sys.stdout.write(f"{options.output}: columns bare, masked, {', '.join(COLUMNS)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
