@@ -15,7 +15,7 @@ from ecgan.engine.types import F32
 
 from .data.faces import FaceSet
 from .data.samples import draw_sample
-from .networks.teachers import FaceExpression
+from .networks.face_expression import FaceExpression
 
 TEMPERATURE = 3.0
 """Divides the logits: the network is overconfident (its median highest probability is 0.996)."""

@@ -33,11 +33,7 @@ from .losses.hinge import feature_matching, hinge_discriminator, hinge_generator
 from .losses.region import gradient_l1, region_l1
 from .networks.blocks import channels_last
 from .networks.fast import FastGenerator
-from .networks.teachers import (
-    load_face_expression,
-    load_face_recognition,
-    load_perceptual,
-)
+from .networks.teachers import load_face_expression, load_face_recognition, load_perceptual
 from .networks.window_discriminator import WindowDiscriminator, lower_face
 from .preview import save_grid
 from .pseudo_labels import read_expressions
@@ -394,7 +390,7 @@ def _load_teachers(config: GeneratorConfig) -> dict[str, Any]:
         return {}
     folder, found = Path(config.teachers), dict[str, Any]()
     if config.weight_perceptual:
-        found["perceptual"] = load_perceptual(folder / "mobilenet_v2.npz", (1, 3, 6, 10))
+        found["perceptual"] = load_perceptual(folder / "mobilenet_v2.npz")
     if config.weight_identity:
         found["identity"] = load_face_recognition(folder / "face_recognition.npz")
     if config.weight_expression:
