@@ -237,7 +237,7 @@ class GeneratorRun:
             judged = judged + hinge_generator(logits.float())
             # a face asked for another expression need not match the photo's features
             matched = matched + feature_matching(
-                [f[own] for f in real_features], [f[own] for f in features]
+                [f[own] for f in features], [f[own] for f in real_features]
             )
         return judged, matched
 

@@ -1,4 +1,7 @@
-"""Losses by name. A new one is one file here and one line below."""
+"""Losses by name: functions of tensors that give a scalar. A new one is one file and one line below.
+
+The first argument is what is judged (a picture, logits, feature maps): the gradient goes there.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from ecgan.engine.registry import Registry
 LOSSES = Registry(
     "loss",
     {
-        "reconstruction": "ecgan.trainer.losses.reconstruction:ReconstructionLoss",
-        "perceptual": "ecgan.trainer.losses.perceptual:PerceptualLoss",
-        "adversarial-bce": "ecgan.trainer.losses.adversarial:BceAdversarialLoss",
+        "reconstruction": "ecgan.trainer.losses.reconstruction:reconstruction",
+        "perceptual": "ecgan.trainer.losses.perceptual:perceptual",
+        "bce-discriminator": "ecgan.trainer.losses.adversarial:bce_discriminator",
+        "bce-generator": "ecgan.trainer.losses.adversarial:bce_generator",
         "region-l1": "ecgan.trainer.losses.region:region_l1",
         "gradient-l1": "ecgan.trainer.losses.region:gradient_l1",
-        "hinge": "ecgan.trainer.losses.hinge:hinge_generator",
+        "hinge-discriminator": "ecgan.trainer.losses.hinge:hinge_discriminator",
+        "hinge-generator": "ecgan.trainer.losses.hinge:hinge_generator",
         "feature-matching": "ecgan.trainer.losses.hinge:feature_matching",
     },
 )

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 
-class BceAdversarialLoss(nn.Module):
-    """Binary cross entropy for both sides; a call is the generator's side."""
+def bce_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator minimises: how far it is from telling real and fake apart.
 
-    def forward(self, fake_logits: Tensor) -> Tensor:
-        """The generator's term: how far the fakes are from being taken for real.
+    Args:
+        real: Logits of any shape.
+        fake: Logits of any shape.
 
-        Args:
-            fake_logits: Any shape.
+    Returns:
+        Scalar >= 0; ln 2 for logits of zero.
+    """
+    return (_bce(fake, 0.0) + _bce(real, 1.0)) / 2
 
-        Returns:
-            Scalar >= 0.
-        """
-        return _bce(fake_logits, 1.0)
 
-    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """The discriminator's loss.
+def bce_generator(fake: Tensor) -> Tensor:
+    """What the generator minimises: how far the fakes are from being taken for real.
 
-        Args:
-            real_logits: Any shape.
-            fake_logits: Any shape.
+    Args:
+        fake: Logits of any shape.
 
-        Returns:
-            Scalar >= 0; ln 2 for logits of zero.
-        """
-        return (_bce(fake_logits, 0.0) + _bce(real_logits, 1.0)) / 2
+    Returns:
+        Scalar >= 0.
+    """
+    return _bce(fake, 1.0)
 
 
 def composite(masked: Tensor, fake: Tensor, binary: Tensor) -> Tensor:

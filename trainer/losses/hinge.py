@@ -19,10 +19,19 @@ def hinge_generator(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of the discriminator's features, each divided by its mean size."""
+def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """How far the discriminator's features of a painted picture are from those of the real one.
+
+    Args:
+        fake: Feature maps of any shapes.
+        real: Maps of the same shapes; they get no gradient.
+
+    Returns:
+        Scalar >= 0: mean absolute difference, of each map divided by the real one's mean size.
+    """
     total = fake[0].new_zeros((), dtype=torch.float32)
-    for one, two in zip(real, fake, strict=True):
-        target = one.detach().float()
-        total = total + (two.float() - target).abs().mean() / target.abs().mean().clamp(min=1e-3)
+    for painted, wanted in zip(fake, real, strict=True):
+        target = wanted.detach().float()
+        gap = (painted.float() - target).abs().mean()
+        total = total + gap / target.abs().mean().clamp(min=1e-3)
     return total / len(real)

@@ -1,6 +1,6 @@
-"""The paper's perceptual loss, on any frozen feature network, and the network it used.
+"""The paper's perceptual loss, on the maps of any frozen feature network, and the network it used.
 
-A feature network maps a picture (N, 3, H, W) in [-1, 1] to a list of feature maps. Resizing and
+A feature network turns a picture (N, 3, H, W) in [-1, 1] into a list of feature maps. Resizing and
 normalising to what it was trained on is its own affair.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -26,38 +25,18 @@ VGG19_SIDE = 224
 VGG19_LAYERS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512)
 
 
-class PerceptualLoss(nn.Module):
-    """Sum over the feature maps of the mean absolute difference.
+def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Sum over the feature maps of the mean absolute difference; ``real`` gets no gradient.
 
     Args:
-        network: Feature network; it is frozen and stays in evaluation mode.
+        fake: Maps of any shapes.
+        real: Maps of the same shapes, best made without recording gradients.
+
+    Returns:
+        Scalar >= 0; 0 for equal maps.
     """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network.requires_grad_(False).eval()
-
-    def train(self, mode: bool = True) -> Self:
-        """Switch the mode of the loss; the feature network stays in evaluation mode."""
-        super().train(mode)
-        self.network.eval()
-        return self
-
-    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
-        """Compare two batches; the gradient reaches ``fake`` only.
-
-        Args:
-            fake: (N, 3, H, W) in [-1, 1].
-            real: The same shape and range.
-
-        Returns:
-            Scalar >= 0; 0 for equal pictures.
-        """
-        with torch.no_grad():
-            wanted: Sequence[Tensor] = self.network(real)
-        found: Sequence[Tensor] = self.network(fake)
-        terms = [F.l1_loss(a, b) for a, b in zip(found, wanted, strict=True)]
-        return torch.stack(terms).sum()
+    terms = [F.l1_loss(a, b.detach()) for a, b in zip(fake, real, strict=True)]
+    return torch.stack(terms).sum()
 
 
 class Vgg19Features(nn.Module):
@@ -92,7 +71,7 @@ class Vgg19Features(nn.Module):
 
 
 def load_vgg19(path: Path) -> Vgg19Features:
-    """Read VGG-19 weights from a state dictionary as torchvision saves it.
+    """VGG-19, frozen and in evaluation mode, from a state dictionary as torchvision saves it.
 
     Args:
         path: A file of ``torch.save``; layers beyond relu4_2 are left out.
@@ -113,4 +92,4 @@ def load_vgg19(path: Path) -> Vgg19Features:
         network.load_state_dict({name: state[name] for name in wanted})
     except RuntimeError as error:
         raise ModelMismatch(f"'{path}' has other shapes than VGG-19") from error
-    return network
+    return network.requires_grad_(False).eval()

@@ -6,7 +6,7 @@ import functools
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 WINDOW = 11
 SIGMA = 1.5
@@ -14,20 +14,17 @@ C1 = 0.01**2
 C2 = 0.03**2
 
 
-class ReconstructionLoss(nn.Module):
-    """``0.5 * mean|a - b| + 0.5 * (1 - SSIM(a, b))`` over the whole picture."""
+def reconstruction(fake: Tensor, real: Tensor) -> Tensor:
+    """``0.5 * mean|a - b| + 0.5 * (1 - SSIM(a, b))`` over the whole picture.
 
-    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
-        """Compare two batches.
+    Args:
+        fake: (N, 3, H, W) in [-1, 1].
+        real: The same shape and range.
 
-        Args:
-            fake: (N, 3, H, W) in [-1, 1].
-            real: The same shape and range.
-
-        Returns:
-            Scalar >= 0; 0 for equal pictures.
-        """
-        return 0.5 * F.l1_loss(fake, real) + 0.5 * (1 - ssim_map(fake, real).mean())
+    Returns:
+        Scalar >= 0; 0 for equal pictures.
+    """
+    return 0.5 * F.l1_loss(fake, real) + 0.5 * (1 - ssim_map(fake, real).mean())
 
 
 def ssim_map(a: Tensor, b: Tensor) -> Tensor:

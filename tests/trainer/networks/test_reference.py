@@ -21,9 +21,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgan.trainer.losses.adversarial import BceAdversarialLoss, composite
-from ecgan.trainer.losses.perceptual import PerceptualLoss, Vgg19Features
-from ecgan.trainer.losses.reconstruction import ReconstructionLoss, ssim_map
+from ecgan.trainer.losses.adversarial import bce_discriminator, bce_generator, composite
+from ecgan.trainer.losses.perceptual import Vgg19Features, perceptual
+from ecgan.trainer.losses.reconstruction import reconstruction, ssim_map
 from ecgan.trainer.networks import NETWORKS
 from ecgan.trainer.networks.ecgan import Ecgan
 from ecgan.trainer.networks.fold import fold_for_export
@@ -217,26 +217,21 @@ def generator_terms(
     label = torch.tensor([3, 5])
     fake = get("generator")(picture, label)
     pasted = composite(masked, fake, binary)
-    adversarial = BceAdversarialLoss()
     whole, mask = get("disc_whole"), get("disc_mask")
     terms = {
         "l1": (face - fake).abs().mean(),
         "ssim": ssim_map(fake, face).mean(),
-        "reconstruction": ReconstructionLoss()(fake, face),
+        "reconstruction": reconstruction(fake, face),
         "ssim_of_masked_and_face": ssim_map(masked, face).mean(),
         "l1_of_masked_and_face": (masked - face).abs().mean(),
-        "perceptual": PerceptualLoss(vgg)(fake, face),
+        "perceptual": perceptual(vgg(fake), vgg(face)),
         "disc_whole": WHOLE
-        * adversarial.discriminator(
-            whole(face, picture, label), whole(fake.detach(), picture, label)
-        ),
+        * bce_discriminator(whole(face, picture, label), whole(fake.detach(), picture, label)),
         "disc_mask": MASK
-        * adversarial.discriminator(
-            mask(face, picture, label), mask(pasted.detach(), picture, label)
-        ),
-        "adv_whole": adversarial(whole(fake, picture, label)),
-        "adv_mask": adversarial(mask(fake, picture, label)),
-        "adv_mask_on_composite": adversarial(mask(pasted, picture, label)),
+        * bce_discriminator(mask(face, picture, label), mask(pasted.detach(), picture, label)),
+        "adv_whole": bce_generator(whole(fake, picture, label)),
+        "adv_mask": bce_generator(mask(fake, picture, label)),
+        "adv_mask_on_composite": bce_generator(mask(pasted, picture, label)),
     }
     first = RECONSTRUCTION * (terms["reconstruction"] + terms["perceptual"])
     terms["generator_first_phase"] = first + WHOLE * terms["adv_whole"]
