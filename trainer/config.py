@@ -16,6 +16,17 @@ C = TypeVar("C")
 DEFAULT_SHARES = {"affhull": 0.35, "utkface": 0.5, "lfw": 0.6, "webmorph": 1.5, "stock4": 1.5}
 """How often a picture of a source comes, relative to 1 for the others."""
 
+SHARP_SHARES = {
+    "affhull": 0.2,
+    "utkface": 0.15,
+    "lfw": 0.15,
+    "humanfaces": 0.4,
+    "celebawild": 0.4,
+    "webmorph": 1.5,
+    "stock4": 1.5,
+}
+"""The same where detail is learned: soft pictures come less often."""
+
 
 @dataclass(frozen=True)
 class SegmenterConfig:
@@ -26,7 +37,7 @@ class SegmenterConfig:
     widths: tuple[int, ...] = (12, 24, 40, 64, 96)
     """Channels from 128 to 8 px."""
     batch: int = 16
-    samples: int = 100_000
+    samples: int = 36_000
     """Length of the run."""
     learning_rate: float = 2e-3
     warmup: int = 2_000
@@ -64,7 +75,7 @@ class GeneratorConfig:
     size: int = 64
     """64 trains the trunk alone, 256 the whole network."""
     batch: int = 32
-    samples: int = 60_000
+    samples: int = 32_000
     reconstruction_only: int = 6_000
     """Samples before the adversarial terms join."""
     learning_rate: float = 4e-4
@@ -93,28 +104,41 @@ class GeneratorConfig:
     validate_minutes: float = 12.0
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "coarse": {},
-    "fine": {
-        "size": 256,
-        "batch": 8,
-        "samples": 30_000,
-        "learning_rate": 2e-4,
-        "discriminator_rate": 2e-4,
-        "decay_from": 0.4,
-        "shares": {**DEFAULT_SHARES, "lfw": 0.2, "utkface": 0.2, "affhull": 0.2},
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "segmenter": {
+        "drawn": {},
+        "photos": {
+            "samples": 14_000,
+            "learning_rate": 6e-4,
+            "bare_share": 0.3,
+            "photo_share": 0.35,
+        },
     },
-    "tiny": {
-        "widths": (8, 12, 16, 24),
-        "head": (4, 4),
-        "samples": 64,
-        "batch": 4,
-        "reconstruction_only": 32,
-        "teachers": "",
-        "threads": 1,
+    "generator": {
+        "coarse": {},
+        "fine": {
+            "size": 256,
+            "batch": 8,
+            "samples": 26_000,
+            "reconstruction_only": 0,
+            "learning_rate": 2e-4,
+            "discriminator_rate": 2e-4,
+            "decay_from": 0.4,
+            "weight_expression": 0.0,
+            "shares": SHARP_SHARES,
+        },
+        "tiny": {
+            "widths": (8, 12, 16, 24),
+            "head": (4, 4),
+            "samples": 64,
+            "batch": 4,
+            "reconstruction_only": 32,
+            "teachers": "",
+            "threads": 1,
+        },
     },
 }
-"""Generator stages by name: values that differ from the defaults of ``GeneratorConfig``."""
+"""Network -> stage -> values that differ from the defaults; the first stage is the default one."""
 
 
 def load_config(

@@ -33,9 +33,21 @@ in real photos few reach this (measured by ecgan.benchmarks.claims)."""
 
 
 def run_training(
-    network: str, run_dir: Path, *, preset: str, config: Path | None, overrides: dict[str, Any]
+    network: str,
+    run_dir: Path,
+    *,
+    preset: str | None,
+    config: Path | None,
+    overrides: dict[str, Any],
 ) -> None:
     """Train "segmenter" or "generator" in a run folder, going on with what is there.
+
+    Args:
+        network: Which.
+        run_dir: The run's folder.
+        preset: Stage of that network; None for its first.
+        config: TOML file whose keys win over the preset's.
+        overrides: Values that win over both.
 
     Raises:
         OptionError: Unknown preset.
@@ -43,15 +55,18 @@ def run_training(
         DatasetError: The data cannot be used.
         Diverged: A value is not finite.
     """
+    stages = PRESETS[network]
+    name = preset or next(iter(stages))
+    if name not in stages:
+        raise OptionError(
+            f"unknown preset '{name}' of the {network}; choose from {', '.join(stages)}"
+        )
     if network == "segmenter":
-        fitting = {k: v for k, v in overrides.items() if k in ("data", "samples", "start")}
-        plan = load_config(SegmenterConfig, config, overrides=fitting)
+        plan = load_config(SegmenterConfig, config, preset=stages[name], overrides=overrides)
         train_segmenter(plan, run_dir, load_folder(Path(plan.data)))
-        return
-    if preset not in PRESETS:
-        raise OptionError(f"unknown preset '{preset}'; choose from {', '.join(PRESETS)}")
-    stage = load_config(GeneratorConfig, config, preset=PRESETS[preset], overrides=overrides)
-    train_generator(stage, run_dir, load_folder(Path(stage.data)))
+    else:
+        stage = load_config(GeneratorConfig, config, preset=stages[name], overrides=overrides)
+        train_generator(stage, run_dir, load_folder(Path(stage.data)))
 
 
 def export_checkpoint(checkpoint: Path, folder: Path, *, licence: str) -> Path:

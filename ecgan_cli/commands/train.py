@@ -30,9 +30,14 @@ def command(
         ),
     ],
     preset: Annotated[
-        str,
-        typer.Option("--preset", metavar="NAME", help="Stage of the generator: coarse or fine."),
-    ] = "coarse",
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="Stage: drawn, then photos (segmenter); coarse, then fine (generator).",
+            show_default="the first",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -60,12 +65,21 @@ def command(
             show_default=False,
         ),
     ] = None,
+    photos: Annotated[
+        str | None,
+        typer.Option(
+            "--photos",
+            metavar="FOLDER",
+            help="Photos of people who wear masks, for the segmenter's second stage.",
+            show_default=False,
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             "--start",
             metavar="CHECKPOINT",
-            help="Begin with these weights: the coarse stage's, for the fine one.",
+            help="Begin with these weights: those of the stage before.",
             show_default=False,
         ),
     ] = None,
@@ -81,7 +95,13 @@ def command(
     """Train a network; stopped and started again, it goes on where it was."""
     from ecgan.trainer.runs import run_training
 
-    given: dict[str, Any] = {"data": data, "teachers": teachers, "start": start, "samples": samples}
+    given: dict[str, Any] = {
+        "data": data,
+        "teachers": teachers,
+        "photos": photos,
+        "start": start,
+        "samples": samples,
+    }
     run_training(
         network.value,
         run_dir,

@@ -27,9 +27,9 @@ def test_numbers_and_lists_take_the_field_type(tmp_path: Path) -> None:
     assert config.widths == (4, 4, 4, 4, 4)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESETS["generator"])
 def test_presets_are_valid(preset: str) -> None:
-    assert load_config(GeneratorConfig, preset=PRESETS[preset]).samples > 0
+    assert load_config(GeneratorConfig, preset=PRESETS["generator"][preset]).samples > 0
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ecgan.trainer.train_segmenter import train_segmenter
 
 
 def tiny(folder: Path, **changes: object) -> GeneratorConfig:
-    values = {**PRESETS["tiny"], "data": str(folder), **changes}
+    values = {**PRESETS["generator"]["tiny"], "data": str(folder), **changes}
     return load_config(GeneratorConfig, overrides=values)
 
 
@@ -111,5 +111,5 @@ def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown preset 'bold'"):
+    with pytest.raises(OptionError, match="unknown preset 'bold' of the generator; choose from coarse, fine"):
         runs.run_training("generator", tmp_path, preset="bold", config=None, overrides={})
