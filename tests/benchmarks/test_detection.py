@@ -70,7 +70,7 @@ def test_figures_are_printed(masked, capsys):
 @pytest.mark.slow
 def test_the_shipped_detector_finds_masked_faces():
     if not (DATA / "masked" / "faces.json").exists():
-        pytest.skip("the masked photos are not on this machine")
+        pytest.skip("the masked photos are not beside the repository")
     from ecgan.engine.detect.retinaface import RetinaFace
 
     tallies = measure(DATA / "masked", RetinaFace(), every=5)

@@ -1,10 +1,9 @@
-"""ONNX Runtime behind the backend protocol: contract, devices, errors."""
+"""What is ONNX Runtime's own: devices, its errors, its words. The rest is in test_registry."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ecgan.engine.backends import BACKENDS, Backend
 from ecgan.engine.backends.ort import OrtBackend
-from ecgan.engine.contract import INPUTS, OUTPUTS
 from ecgan.engine.errors import (
     BackendUnavailable,
     EcganError,
@@ -23,51 +20,12 @@ from ecgan.engine.errors import (
     OutOfMemory,
 )
 
-
-def _feeds(count: int, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    mask = np.zeros((count, 256, 256), np.uint8)
-    mask[:, 100:200, 80:180] = rng.integers(1, 256, (count, 100, 100))
-    return {
-        "crop": rng.integers(0, 256, (count, 256, 256, 3), dtype=np.uint8),
-        "mask": mask,
-        "expression": rng.random((count, 7)).astype(np.float32),
-    }
+from .conftest import generator_feeds
 
 
 @pytest.fixture(scope="module")
 def generator(model_folder: Path) -> OrtBackend:
     return OrtBackend.open(model_folder / "generator.onnx", device="cpu", threads=1)
-
-
-def test_registry_names_it_and_it_is_a_backend(generator: OrtBackend) -> None:
-    assert BACKENDS["onnxruntime"] is OrtBackend
-    assert isinstance(generator, Backend)
-    assert (generator.name, generator.device) == ("onnxruntime", "cpu")
-
-
-@pytest.mark.parametrize("kind", ["segmenter", "generator"])
-def test_specs_equal_the_contract(model_folder: Path, kind: str) -> None:
-    backend = OrtBackend.open(model_folder / f"{kind}.onnx", device="cpu", threads=1)
-    assert dict(backend.inputs) == dict(INPUTS[kind])
-    assert list(backend.outputs.values()) == [OUTPUTS[kind]]
-
-
-def test_batch_of_one_and_of_many_agree(generator: OrtBackend) -> None:
-    feeds = _feeds(5)
-    together = generator.run(feeds)["painted"]
-    for i in range(5):
-        alone = generator.run({name: array[i : i + 1] for name, array in feeds.items()})
-        np.testing.assert_array_equal(alone["painted"][0], together[i])
-
-
-def test_several_threads_get_the_answer_of_one(generator: OrtBackend) -> None:
-    inputs = [_feeds(2, seed) for seed in range(8)]
-    expected = [generator.run(feeds)["painted"] for feeds in inputs]
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda feeds: generator.run(feeds)["painted"], inputs))
-    for one, other in zip(expected, found, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", ""])
@@ -143,7 +101,7 @@ def test_a_file_that_is_no_model_is_named_on_one_line(tmp_path: Path) -> None:
 
 
 def test_wrong_feeds_are_named(generator: OrtBackend) -> None:
-    feeds = _feeds(1)
+    feeds = generator_feeds(1)
     with pytest.raises(ModelMismatch, match=r"the model takes .*got \['crop'\]"):
         generator.run({"crop": feeds["crop"]})
     with pytest.raises(ModelMismatch, match=r"input 'expression' is float32 .* got float64"):
@@ -164,17 +122,10 @@ def test_failures_of_the_runtime_become_our_errors(
 
     monkeypatch.setattr(generator, "_session", failing("Failed to\nallocate memory"))
     with pytest.raises(OutOfMemory, match="ran out of memory on cpu"):
-        generator.run(_feeds(1))
+        generator.run(generator_feeds(1))
     monkeypatch.setattr(generator, "_session", failing("some node broke"))
     with pytest.raises(EcganError, match="onnxruntime failed on cpu: some node broke"):
-        generator.run(_feeds(1))
-
-
-def test_a_closed_model_says_so(model_folder: Path) -> None:
-    backend = OrtBackend.open(model_folder / "segmenter.onnx", device="cpu", threads=1)
-    backend.close()
-    with pytest.raises(EcganError, match="closed"):
-        backend.run({"crop": np.zeros((1, 256, 256, 3), np.uint8)})
+        generator.run(generator_feeds(1))
 
 
 def test_nothing_is_written_to_the_terminal(model_folder: Path, tmp_path: Path) -> None:

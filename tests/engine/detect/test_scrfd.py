@@ -1,66 +1,18 @@
 import logging
 import sys
-import types
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from ecgan.engine.detect import DETECTORS
 from ecgan.engine.detect.scrfd import InsightFace
 from ecgan.engine.errors import BackendUnavailable, ModelMismatch, ModelMissing
 
-
-class StandIn:
-    """Answers as insightface's FaceAnalysis does, and keeps what it was asked."""
-
-    made: ClassVar["list[StandIn]"] = []
-
-    def __init__(self, name, root="~/.insightface", allowed_modules=None, **options):
-        print("Applied providers")  # noqa: T201 - the real one chats on stdout
-        if not list(Path(name).glob("det_*.onnx")):
-            raise AssertionError
-        if Path(name, "det_10g.onnx").read_bytes() == b"broken":
-            raise RuntimeError("INVALID_PROTOBUF:\n no graph")
-        self.name, self.allowed, self.options = name, allowed_modules, options
-        StandIn.made.append(self)
-
-    def prepare(self, ctx_id=0, det_thresh=0.5, det_size=None):
-        self.prepared = (ctx_id, det_thresh, det_size)
-
-    def get(self, image, max_num=0):
-        print("chatter")  # noqa: T201
-        self.image = image
-        faces = []
-        for score in (0.6, 0.9):
-            points = np.arange(10, dtype=np.float64).reshape(5, 2)
-            box = np.array([-5.0, 2.0, 400.0, 30.0])
-            faces.append(types.SimpleNamespace(bbox=box, kps=points, det_score=np.float32(score)))
-        return faces
-
-
-@pytest.fixture
-def package(monkeypatch):
-    app = types.ModuleType("insightface.app")
-    app.FaceAnalysis = StandIn
-    root = types.ModuleType("insightface")
-    root.app = app
-    monkeypatch.setitem(sys.modules, "insightface", root)
-    monkeypatch.setitem(sys.modules, "insightface.app", app)
-    monkeypatch.setattr(StandIn, "made", [])
-
-
-@pytest.fixture
-def pack(tmp_path):
-    folder = tmp_path / "my pack"
-    folder.mkdir()
-    (folder / "det_10g.onnx").write_bytes(b"network")
-    return folder
+from .conftest import StandIn
 
 
 def test_answers_come_in_frame_pixels_surest_first(package, pack, capsys):
-    detector = DETECTORS["insightface"](pack, score=0.4, threads=2)
+    detector = InsightFace(pack, score=0.4, threads=2)
     frame = np.zeros((40, 50, 3), np.uint8)
     frame[..., 0] = 200
     faces = detector.detect(frame)
@@ -83,10 +35,6 @@ def test_the_licence_is_said_at_load(package, pack, caplog):
         detector = InsightFace(pack)
     assert "non-commercial research only" in detector.licence
     assert detector.licence in caplog.text
-
-
-def test_a_picture_without_pixels_has_no_face(package, pack):
-    assert InsightFace(pack).detect(np.zeros((0, 5, 3), np.uint8)) == []
 
 
 def test_a_missing_pack_names_the_file_and_the_place(tmp_path):

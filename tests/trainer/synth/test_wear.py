@@ -6,18 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
+from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.errors import OptionError
 from ecgan.engine.types import F32, U8
 from ecgan.trainer.synth import MASK_STYLES, distract, mask_shape, wear_mask
 
-TEMPLATE = np.float32(
-    [(95.9, 119.7), (159.7, 120.3), (127.4, 157.6), (99.1, 184.4), (155.6, 185.0)]
-)
 STYLES = list(MASK_STYLES)
 
 
 def landmarks_at(size: int) -> F32:
-    return TEMPLATE * np.float32(size / 256)
+    return TEMPLATE_FFHQ_256 * np.float32(size / 256)
 
 
 def plain_face(size: int) -> U8:
@@ -84,7 +82,9 @@ def test_shape_alone_agrees_with_the_worn_mask() -> None:
 
 
 def test_area_is_that_of_real_masks() -> None:
-    shares = [mask_shape(TEMPLATE, 256, np.random.default_rng(s)).mean() for s in range(400)]
+    shares = [
+        mask_shape(TEMPLATE_FFHQ_256, 256, np.random.default_rng(s)).mean() for s in range(400)
+    ]
     inside = [0.12 <= share <= 0.27 for share in shares]
     assert np.mean(inside) > 0.9
     assert 0.16 < np.mean(shares) < 0.21
@@ -94,7 +94,7 @@ def test_area_is_that_of_real_masks() -> None:
 def test_mask_covers_mouth_and_leaves_eyes() -> None:
     mouth, eyes = [], []
     for seed in range(200):
-        mask = mask_shape(TEMPLATE, 256, np.random.default_rng(seed))
+        mask = mask_shape(TEMPLATE_FFHQ_256, 256, np.random.default_rng(seed))
         mouth.append(mask[184, 127] > 0.5)
         eyes.append(max(mask[120, 96], mask[120, 160]) > 0.5)
     assert np.mean(mouth) > 0.95
@@ -102,12 +102,12 @@ def test_mask_covers_mouth_and_leaves_eyes() -> None:
 
 
 def test_mask_turns_with_the_head() -> None:
-    turned = TEMPLATE.copy()
+    turned = TEMPLATE_FFHQ_256.copy()
     turned[2, 0] += 22  # nose towards the picture's right
     columns = np.arange(256)
     shift = []
     for seed in range(60):
-        front = mask_shape(TEMPLATE, 256, np.random.default_rng(seed)).sum(0)
+        front = mask_shape(TEMPLATE_FFHQ_256, 256, np.random.default_rng(seed)).sum(0)
         side = mask_shape(turned, 256, np.random.default_rng(seed)).sum(0)
         shift.append((side @ columns) / side.sum() - (front @ columns) / front.sum())
     assert np.mean(shift) < -5  # more of the near cheek, at the left, is seen
@@ -125,14 +125,14 @@ def test_broken_landmarks_do_not_crash() -> None:
     rng = np.random.default_rng(0)
     face = plain_face(256)
     for _ in range(60):
-        pts = (TEMPLATE + rng.normal(0, 12, (5, 2))).astype(np.float32)
+        pts = (TEMPLATE_FFHQ_256 + rng.normal(0, 12, (5, 2))).astype(np.float32)
         worn = wear_mask(face, pts, rng)
         assert np.isfinite(worn.mask).all()
 
 
 def test_unknown_style_names_the_choices() -> None:
     with pytest.raises(OptionError, match="unknown mask style 'surgicl'; choose from surgical"):
-        mask_shape(TEMPLATE, 256, np.random.default_rng(0), "surgicl")
+        mask_shape(TEMPLATE_FFHQ_256, 256, np.random.default_rng(0), "surgicl")
 
 
 def test_distract_changes_pixels_repeatably() -> None:
