@@ -98,6 +98,12 @@ def _set_level(level: int) -> None:
     )
 
 
+def show_course() -> None:
+    """Let a long command say how it goes, unless -v or -q was given."""
+    if _logger.level == logging.WARNING:
+        _set_level(logging.INFO)
+
+
 def verbose_option(value: bool) -> bool:
     """What -v does."""
     return _level_option(value, logging.DEBUG)

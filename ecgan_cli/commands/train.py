@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import options
+from .. import console, options
 
 
 class Network(StrEnum):
@@ -95,6 +95,7 @@ def command(
     """Train a network; stopped and started again, it goes on where it was."""
     from ecgan.trainer.runs import run_training
 
+    console.show_course()
     given: dict[str, Any] = {
         "data": data,
         "teachers": teachers,
