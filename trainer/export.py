@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,8 +167,10 @@ def _write_graph(module: nn.Module, feeds: dict[str, np.ndarray], path: Path) ->
     batch = torch.export.Dim("N", min=1, max=BATCH_MAX)
     inputs = tuple(torch.from_numpy(value[:2].copy()) for value in feeds.values())
     output = "painted" if len(feeds) > 1 else "mask"
+    # the exporter warns of its own internals, and of a torchvision that we do not need
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             module,
             inputs,
