@@ -84,10 +84,6 @@ class ModelMismatch(EcganError, RuntimeError):
     exit_code = 5
 
 
-class BuildFailed(EcganError, RuntimeError):
-    """An engine could not be built."""
-
-
 class ParityError(EcganError, RuntimeError):
     """Two runtimes disagree by more than the stated tolerance."""
 

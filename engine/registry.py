@@ -41,18 +41,11 @@ class Registry(Mapping[str, Any]):
         module, _, attribute = self._entries[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # Mapping's own would import the entry, or raise
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def register(self, name: str, path: str) -> None:
-        """Add an entry from another package.
-
-        Raises:
-            ValueError: The name is taken by a different path.
-        """
-        if self._entries.get(name, path) != path:
-            raise ValueError(f"{self.kind} '{name}' is registered already")
-        self._entries[name] = path
