@@ -54,7 +54,7 @@ def output_name(backend: Backend, kind: str) -> str:
         raise ModelMismatch(
             f"the {kind} is {_words(backend.inputs)} -> {_words(backend.outputs)}, "
             f"expected {_words(INPUTS[kind])} -> {_words({'any name': OUTPUTS[kind]})}",
-            hint="export it again: ecgan export CHECKPOINT",
+            hint="export it again: ecgan export CHECKPOINT --output FOLDER",
         )
     return next(iter(backend.outputs))
 

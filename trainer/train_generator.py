@@ -160,7 +160,7 @@ class GeneratorRun:
         if not torch.isfinite(norm):
             raise Diverged(
                 f"the generator's gradient is not finite after {self.seen} samples",
-                hint="resume from the last checkpoint with a lower --learning-rate",
+                hint="run it again with a lower learning_rate in --config: it goes on from the last checkpoint",
             )
         self.opt_g.step()
         self.steps += 1

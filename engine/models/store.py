@@ -38,7 +38,7 @@ def verified_path(folder: Path, entry: ModelEntry, precision: str = "fp32") -> P
     else:
         raise OptionError(
             f"model '{entry.name}' has no '{precision}' file",
-            hint=f"ecgan export CHECKPOINT --precision {precision}",
+            hint=f"choose from {', '.join(['fp32', *entry.precisions])}",
         )
     path = folder / name
     try:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import typer
 
 from ecgan.engine.errors import InputError
 from ecgan_cli import console, main
@@ -20,6 +23,8 @@ from .conftest import Run, environment
 
 HEAVY = ("torch", "cv2", "av", "onnxruntime", "onnx", "numpy", "PIL", "tensorrt")
 MAX_CPU_SECONDS = 0.3
+ROOT = Path(__file__).resolve().parents[2]
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
 def cpu_of_help() -> float:
@@ -58,6 +63,32 @@ def test_first_lines_of_help_say_that_the_face_is_invented(ecgan: Run) -> None:
     top = " ".join(ecgan("unmask", "--help").stdout.split("╭")[0].split())
     assert "The lower face is invented to fit what is visible." in top
     assert "It is not what the person looks like" in top
+
+
+def texts(folder: str) -> Iterator[tuple[str, str]]:
+    """File name and text of each string of a package, docstrings among them."""
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path.name, node.value
+
+
+def test_options_that_messages_name_exist() -> None:
+    commands = typer.main.get_command(main.build_app()).commands
+    options = {
+        name: {text for parameter in command.params for text in parameter.opts}
+        for name, command in commands.items()
+    }
+    foreign = {"--force-reinstall"}  # pip's
+    known = {"--help", "--version"}.union(*options.values())
+    wrong = []
+    for folder in ("engine", "trainer", "ecgan_cli"):
+        for name, text in texts(folder):
+            wrong += [(name, o) for o in OPTION.findall(text) if o not in known | foreign]
+            for command, rest in re.findall(r"\becgan ([a-z-]+)((?: [A-Z]+| --?[a-z-]+)*)", text):
+                given = options.get(command, set())
+                wrong += [(name, f"{command} {o}") for o in OPTION.findall(rest) if o not in given]
+    assert not wrong
 
 
 def test_version(ecgan: Run) -> None:
