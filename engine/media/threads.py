@@ -8,7 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -19,12 +19,29 @@ _END: Any = object()
 
 
 class _Bounded(Generic[T]):
-    """A bounded queue between this thread and one worker, which can be torn down from either side."""
+    """A bounded queue between this thread and one worker, which can be torn down from either side.
 
-    def __init__(self, depth: int, name: str) -> None:
+    The worker runs inside the ``with`` block only.
+    """
+
+    def __init__(self, work: Callable[[], None], depth: int, name: str) -> None:
+        self._work = work
         self._queue: queue.Queue[T] = queue.Queue(depth)
         self._stop = threading.Event()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = threading.Thread(target=self._run, name=name)
+        self._error: BaseException | None = None
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  raised in the other thread
+            self._error = error
+
+    def _join(self) -> None:
+        """Wait until the worker has ended, and raise what ended it."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
 
     def _put(self, item: T) -> bool:
         """Wait for room; False when the other side has gone."""
@@ -39,11 +56,17 @@ class _Bounded(Generic[T]):
     def close(self) -> None:
         """Stop the worker and wait until it has ended; what is queued is thrown away."""
         self._stop.set()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        with suppress(RuntimeError):  # it never started
+            self._thread.join()
         while not self._queue.empty():
             self._queue.get_nowait()
 
     def __enter__(self) -> Self:
+        try:
+            self._thread.start()
+        except BaseException:  # Ctrl-C: the thread may run already, and nobody else would end it
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -65,12 +88,12 @@ class Prefetch(_Bounded[T]):
     """
 
     def __init__(self, items: Iterable[T], depth: int, name: str) -> None:
-        super().__init__(depth, name)
-        self._worker = self._executor.submit(self._fill, items)
+        super().__init__(self._fill, depth, name)
+        self._items = items
 
-    def _fill(self, items: Iterable[T]) -> None:
+    def _fill(self) -> None:
         try:
-            for item in items:
+            for item in self._items:
                 if not self._put(item):
                     return
         finally:
@@ -79,7 +102,7 @@ class Prefetch(_Bounded[T]):
     def __iter__(self) -> Iterator[T]:
         while (item := self._queue.get()) is not _END:
             yield item
-        self._worker.result()
+        self._join()
 
 
 class Sink(_Bounded[T]):
@@ -92,10 +115,10 @@ class Sink(_Bounded[T]):
     """
 
     def __init__(self, take: Callable[[T], None], depth: int, name: str) -> None:
-        super().__init__(depth, name)
-        self._worker = self._executor.submit(self._drain, take)
+        super().__init__(self._drain, depth, name)
+        self._take = take
 
-    def _drain(self, take: Callable[[T], None]) -> None:
+    def _drain(self) -> None:
         try:
             while not self._stop.is_set():
                 try:
@@ -104,16 +127,16 @@ class Sink(_Bounded[T]):
                     continue
                 if item is _END:
                     return
-                take(item)
+                self._take(item)
         finally:
             self._stop.set()
 
     def put(self, item: T) -> None:
         """Queue an item; raises what the function raised, if it has."""
         if not self._put(item):
-            self._worker.result()
+            self._join()
 
     def finish(self) -> None:
         """Wait until every item was taken; raises what the function raised."""
         self._put(_END)
-        self._worker.result()
+        self._join()

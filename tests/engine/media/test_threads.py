@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,22 @@ def test_sink_left_early_throws_the_rest_away() -> None:
     with pytest.raises(KeyboardInterrupt):
         give()
     assert len(taken) < 8
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Prefetch(iter(range(10**9)), 2, "test-start"), lambda: Sink(print, 2, "test-start")],
+)
+def test_an_interruption_while_the_worker_starts_leaves_no_thread(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]
+) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), make():
+        pytest.fail("entered")
+    assert not [t for t in threading.enumerate() if t.name.startswith("test-start")]
