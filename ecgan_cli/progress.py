@@ -16,12 +16,20 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
+from rich.table import Column
 from rich.text import Text
 
 from ecgan.engine.jobs.inputs import VIDEO, Task
 from ecgan.engine.jobs.report import Progress
 
 from . import console
+
+NAME_WIDTH = 30
+"""Columns for the name of a file; without a limit a long one leaves no room for the numbers."""
+
+
+def _name_column() -> Column:
+    return Column(max_width=NAME_WIDTH, no_wrap=True, overflow="ellipsis")
 
 
 class _RateColumn(ProgressColumn):
@@ -43,7 +51,7 @@ class BatchProgress:
     def __init__(self, files: int, check: Callable[[], None]) -> None:
         self._check = check
         self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=_name_column()),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _RateColumn(),

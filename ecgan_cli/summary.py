@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
@@ -17,60 +17,56 @@ from ecgan.engine.jobs.report import FileReport
 
 from . import console
 
-COUNTS = ("faces", "masked", "changed")
-WRITTEN = "written"
+WRITTEN, LEFT_ALONE, SKIPPED, FAILED = "written", "left alone", "skipped", "failed"
 
 
 def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: bool) -> None:
-    """Print on stderr what ran, the table, notes, and a warning if nothing changed."""
-    if engine:
+    """Print on stderr what ran, the table, notes, and a warning if nothing changed.
+
+    Nothing for a single file that failed: its error, which comes next, says all.
+    """
+    if len(reports) == 1 and reports[0].status == FAILED:
+        return
+    if engine and not preview:
         console.note(
             "{generator} in {precision} by {backend} on {device}, faces by {detector}".format_map(
                 engine
             )
         )
-    alone_and_failed = len(reports) == 1 and reports[0].status == "failed"
-    if not console.is_quiet() and not alone_and_failed:
-        console.stderr().print(_table(reports))
+    if not console.is_quiet():
+        console.stderr().print(_table(reports, preview=preview))
     for report in reports:
         _show_notes(report, several=len(reports) > 1)
-    done = any(report.changed or report.status in ("skipped", "failed") for report in reports)
-    if not (done or preview):
+    statuses = Counter(report.status for report in reports)
+    if statuses[SKIPPED]:
+        console.note("skipped is what was there already; --overwrite makes it anew")
+    changed = statuses[SKIPPED] or any(report.changed for report in reports)
+    if statuses[LEFT_ALONE] and not changed:
         console.warning(f"nothing was changed: {_why_nothing(reports)}")
 
 
-def _table(reports: Sequence[FileReport]) -> Table:
+def _table(reports: Sequence[FileReport], *, preview: bool) -> Table:
     has_video = any(report.kind == VIDEO for report in reports)
+    columns = list(_NUMBERING if preview else _COLUMNS)
+    if not has_video and not preview:
+        columns.remove(_FRAMES)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("file", overflow="fold")
-    for heading in ("faces", "with mask", "changed"):
-        table.add_column(heading, justify="right")
-    table.add_column("left alone")
-    if has_video:
-        table.add_column("frames changed", justify="right")
+    for heading, justify, _ in columns:
+        table.add_column(heading, justify=justify)
     table.add_column("result")
     table.add_column("time", justify="right")
+
+    def add(name: str, status: str, numbers: FileReport) -> None:
+        told = status not in (SKIPPED, FAILED)  # these two were not looked at, which is not 0
+        cells = [tell(numbers) if told else "" for *_, tell in columns]
+        table.add_row(Text(name), *cells, status, f"{numbers.seconds:.1f} s")
+
     for report in reports:
-        frames = f"{report.frames_changed} of {report.frames}" if report.kind == VIDEO else ""
-        _add_row(table, has_video, Text(str(report.input)), report.status, report, frames)
+        add(str(report.input), report.status, report)
     if len(reports) > 1:
-        _add_row(table, has_video, Text("total"), _statuses(reports), totals(reports), "")
+        add("total", _statuses(reports), totals(reports))
     return table
-
-
-def _add_row(
-    table: Table,
-    has_video: bool,
-    name: Text,
-    status: str,
-    numbers: FileReport,
-    frames: str,
-) -> None:
-    cells: list[Text | str] = [name, *(str(getattr(numbers, count)) for count in COUNTS)]
-    cells.append(_reasons(numbers))
-    if has_video:
-        cells.append(frames)
-    table.add_row(*cells, status, f"{numbers.seconds:.1f} s")
 
 
 def totals(reports: Sequence[FileReport]) -> FileReport:
@@ -96,6 +92,24 @@ def _reasons(report: FileReport) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
 
 
+def _frames(report: FileReport) -> str:
+    return f"{report.frames_changed} of {report.frames}" if report.kind == VIDEO else ""
+
+
+Column = tuple[str, Literal["left", "right"], Callable[[FileReport], str]]
+_FACES: Column = ("faces", "right", lambda report: str(report.faces))
+_FRAMES: Column = ("frames changed", "right", _frames)
+_COLUMNS: tuple[Column, ...] = (
+    _FACES,
+    ("with mask", "right", lambda report: str(report.masked)),
+    ("changed", "right", lambda report: str(report.changed)),
+    ("left alone", "left", _reasons),
+    _FRAMES,
+)
+_NUMBERING: tuple[Column, ...] = (_FACES,)
+"""All that a preview counts."""
+
+
 def _show_notes(report: FileReport, *, several: bool) -> None:
     name = f"'{report.input}'"
     if report.error and several:
@@ -104,9 +118,10 @@ def _show_notes(report: FileReport, *, several: bool) -> None:
     for note in report.notes:
         console.note(f"{name}: {note}")
     if report.enlarged:
+        faces = "1 face" if report.enlarged == 1 else f"{report.enlarged} faces"
         console.note(
-            f"{name}: {report.enlarged} of its faces over 512 px: painted at 256 px and enlarged, with"
-            " grain and sharpness matched"
+            f"{name}: {faces} over 512 px, painted at 256 px and enlarged, with grain and sharpness "
+            "matched"
         )
     if console.is_verbose() and report.stages:
         times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in report.stages.items())

@@ -60,6 +60,7 @@ def unmask_photo(
     mask_target = _check_targets(source, target, options)
     with _stage(report, "read"):
         still = read_image(source, options.max_pixels)
+        check_format(target)  # after reading, so that HEIC without its plugin names the input
         report.notes += still.notes
         mask = None
         if options.mask is not None:
@@ -144,7 +145,6 @@ def _no_face(source: Path) -> NoFaceError:
 def _check_targets(source: Path, target: Path, options: UnmaskOptions) -> Path | None:
     """Refuse outputs that must not be written; returns where the mask goes, if it is asked for."""
     check_output(source, target, overwrite=options.overwrite)
-    check_format(target)
     if format_of(target) == "BMP" and options.provenance:
         check_output(source, sidecar_path(target), overwrite=options.overwrite)
     if not options.save_mask:

@@ -7,7 +7,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,7 @@ from .metadata import read_metadata
 from .output import atomic_file, write_atomic
 from .provenance import Mark, make_xmp, sidecar_path
 from .still import Samples, StillImage
+from .tiff import quiet_libtiff
 
 READABLE = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF")
 _READABLE_WORDS = "JPEG, PNG, WebP, BMP, TIFF or AVIF"
@@ -95,7 +96,8 @@ def _read(path: Path, file: IO[bytes], data: mmap, max_pixels: int) -> StillImag
         _check_size(path, image.size, max_pixels)
         try:
             _note_losses(image, data, notes)
-            image.load()
+            with quiet_libtiff() if image.format == "TIFF" else nullcontext():
+                image.load()
             deep = deep_mode(image, data)
             metadata = read_metadata(image, data, notes)
             mode, samples = (

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -25,6 +29,28 @@ _XMP, _ICC, _EXTRA_SAMPLES = 700, 34675, 338
 _RESOLUTION = (282, 283, 296)
 _BYTE, _RATIONAL, _UNDEFINED = 1, 5, 7
 _HORIZONTAL = 2
+_STDERR = 2
+
+
+@contextmanager
+def quiet_libtiff() -> Iterator[None]:
+    """Keep libtiff's own lines about broken files off stderr.
+
+    It writes to the descriptor, and Pillow has no switch for that; what other threads write there
+    meanwhile is lost.
+    """
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:  # this program was started without a stderr
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDERR)
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
 
 
 def encode_tiff(samples: Samples, mode: str, metadata: Metadata, xmp: bytes | None) -> bytes:
