@@ -58,8 +58,7 @@ def select(
     for number in {*named, *([choice] if isinstance(choice, int) else [])}:
         if number not in numbers:
             raise OptionError(
-                f"face '{number}' is not there; the picture shows {len(faces)}, "
-                f"numbered 1 to {len(faces)} from left to right",
+                f"face '{number}' is not there; the picture shows {_count(len(faces))}",
                 hint="--preview writes a picture with the numbers",
             )
     chosen = set(numbers)
@@ -76,6 +75,10 @@ def select(
         FaceResult(number, face, _status(number in chosen, face.height >= min_face))
         for number, face in zip(numbers, faces, strict=True)
     ]
+
+
+def _count(faces: int) -> str:
+    return "1 face" if faces == 1 else f"{faces} faces, numbered from left to right"
 
 
 def _area(face: Face) -> float:

@@ -293,7 +293,7 @@ def _conclude(report: FileReport, options: UnmaskOptions) -> None:
     """Say what the user should know about the result as a whole."""
     if not report.frames_changed:
         report.status = "left alone"
-        why = "a face with a mask" if report.faces else "a face"
-        report.notes.append(f"none of the {report.frames} frames shows {why}; nothing was written")
+        why = "was painted" if report.faces else "shows a face"
+        report.notes.append(f"none of the {report.frames} frames {why}; nothing was written")
     elif not options.provenance:
         report.notes.append("not marked as synthetic, as asked by --no-provenance")
