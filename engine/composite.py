@@ -12,6 +12,7 @@ paint's colour differs from the picture. The guard is what interpolation reaches
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ import numpy.typing as npt
 
 from .face_area import FACE_AREA, MASK_LEVEL, Marks
 from .grain import SHARPEN_FROM, match_grain, match_sharpness
+from .local_mean import local_mean
 from .smoothing import LightSmoother
 from .types import CROP_SIZE, F32, U8, FaceCrop, Patch
 
@@ -141,6 +143,24 @@ def apply_patches(frame: U8, patches: list[Patch]) -> U8:
     return result
 
 
+def union_alpha(patches: Sequence[Patch], size: tuple[int, int]) -> F32:
+    """The largest blend weight of any patch at each pixel of a picture.
+
+    Args:
+        patches: Inside the picture.
+        size: Height and width of the picture.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
+    union = np.zeros(size, np.float32)
+    for patch in patches:
+        height, width = patch.alpha.shape
+        window = union[patch.y : patch.y + height, patch.x : patch.x + width]
+        np.maximum(window, patch.alpha, out=window)
+    return union
+
+
 def blend(samples: Samples, painted: F32, alpha: F32) -> Samples:
     """Mix paint into samples of 8 or 16 bits.
 
@@ -207,13 +227,12 @@ def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:
     outward = (distance[band] - widths.rim) / (widths.paint_end - widths.rim)
     weight = np.exp(-(strange**2)) * outward * (0.1 + 0.9 * FACE_AREA[band])
     weight *= 1 - _tinge(original, band, distance, widths)
-    sums = np.zeros((*distance.shape, 4), np.float32)
-    sums[band] = np.column_stack([difference * weight[:, None], weight])
-    cells = cv2.resize(sums, (TONE_GRID, TONE_GRID), interpolation=cv2.INTER_AREA)
-    spread = cv2.GaussianBlur(cells, (0, 0), 1.5) + 1e-3 * cells.mean(axis=(0, 1))
-    field = spread[..., :3] / np.maximum(spread[..., 3:], 1e-9)
-    field = np.clip(field, -TONE_LIMIT, TONE_LIMIT)
-    return cv2.resize(field, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
+    differences = np.zeros((*distance.shape, 3), np.float32)
+    weights = np.zeros(distance.shape, np.float32)
+    differences[band], weights[band] = difference, weight
+    field = np.clip(local_mean(differences, weights, TONE_GRID), -TONE_LIMIT, TONE_LIMIT)
+    size = (CROP_SIZE, CROP_SIZE)
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _tinge(original: U8, band: Marks, distance: F32, widths: _Widths) -> F32:

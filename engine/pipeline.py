@@ -13,7 +13,7 @@ import numpy as np
 
 from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
 from .backends import BACKENDS, Backend
-from .composite import apply_patches, make_patch, paint_mask
+from .composite import apply_patches, make_patch, paint_mask, union_alpha
 from .detect import DETECTORS, Detector
 from .edge import grow_to_edge
 from .errors import InputError, OptionError
@@ -334,11 +334,8 @@ class Unmasker:
         crops = [crop for crop, _ in painted]
         weights = np.array([weights for _, weights in painted], np.float32)
         patches = self.paint(frame, crops, weights)
-        union = np.zeros(frame.shape[:2], np.float32)
-        for patch in patches:
-            height, width = patch.alpha.shape
-            window = union[patch.y : patch.y + height, patch.x : patch.x + width]
-            np.maximum(window, patch.alpha, out=window)
+        height, width = frame.shape[:2]
+        union = union_alpha(patches, (height, width))
         return Result(apply_patches(frame, patches), patches, results, union)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .align import invert
+from .local_mean import local_mean
 from .types import CROP_SIZE, F32
 
 SNAP = 0.15
@@ -175,7 +176,7 @@ class LightSmoother:
         import cv2
 
         share = cv2.resize(region, (LIGHT_GRID, LIGHT_GRID), interpolation=cv2.INTER_AREA)
-        light = _light_of(picture, region)
+        light = local_mean(picture, region, LIGHT_GRID)
         before = light if self._light is None else self._light
         change = light - before
         step = float((np.abs(change).mean(axis=2) * share).sum() / max(share.sum(), 1e-6))
@@ -184,16 +185,6 @@ class LightSmoother:
         size = (CROP_SIZE, CROP_SIZE)
         late = cv2.resize(self._light - light, size, interpolation=cv2.INTER_LINEAR)
         return np.asarray(late, np.float32)
-
-
-def _light_of(picture: F32, region: F32) -> F32:
-    """(16, 16, 3) float32: mean colour of the region near each cell."""
-    import cv2
-
-    sums = np.dstack([picture * region[..., None], region])
-    cells = cv2.resize(sums, (LIGHT_GRID, LIGHT_GRID), interpolation=cv2.INTER_AREA)
-    spread = cv2.GaussianBlur(cells, (0, 0), 1.5) + 1e-3 * cells.mean(axis=(0, 1))
-    return np.asarray(spread[..., :3] / np.maximum(spread[..., 3:], 1e-9), np.float32)
 
 
 def _blended(before: F32, after: F32) -> F32:
