@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
+
+from ecgan.engine.backends.ort import usable_cores
 
 LIBRARIES = ("numpy", "torch", "onnxruntime")
 CPUINFO = Path("/proc/cpuinfo")
@@ -16,7 +17,7 @@ def machine_line() -> str:
     versions = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
     parts = [
         _cpu_model(),
-        f"{_usable_cores()} cores",
+        f"{usable_cores()} cores",
         f"{platform.system()} {platform.release()}",
         f"Python {platform.python_version()}",
         *versions,
@@ -31,13 +32,6 @@ def _cpu_model() -> str:
             if key.strip() == "model name" and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int:
-    """Cores this process may run on, which a container can hold below those of the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(distribution: str) -> str | None:

@@ -141,7 +141,7 @@ def _session_options(runtime: Any, threads: int | None) -> Any:
         raise OptionError(f"threads '{threads}' is below 1")
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = threads or _usable_cores()
+    options.intra_op_num_threads = threads or usable_cores()
     options.inter_op_num_threads = 1
     # Several networks take turns here. The idle threads of each would spin and steal the cores
     # from the next network and from the video coder.
@@ -150,7 +150,7 @@ def _session_options(runtime: Any, threads: int | None) -> Any:
     return options
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may use: with an affinity set, fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import ImageCms
 
 from ..types import U8
+from .still import pil_image
 
 
 class CmykConversion:
@@ -43,7 +44,7 @@ class CmykConversion:
 
     def to_rgb(self, samples: U8) -> U8:
         """(H, W, 4) uint8 CMYK, 255 = full ink, to (H, W, 3) uint8 RGB."""
-        picture = _picture(samples, "CMYK")
+        picture = pil_image(samples, "CMYK")
         if self._there is None:
             return np.asarray(picture.convert("RGB"))
         return np.asarray(self._there.apply(picture))
@@ -62,17 +63,12 @@ class CmykConversion:
         if not rgb.size:
             return np.zeros((*rgb.shape[:2], 4), np.uint8)
         if self._back is not None:
-            return np.asarray(self._back.apply(_picture(rgb, "RGB")))
+            return np.asarray(self._back.apply(pil_image(rgb, "RGB")))
         brightest = rgb.max(axis=2).astype(np.float32)
         black = np.minimum(like[..., 3], 255 - brightest)
         light = np.maximum(255 - black, 1)[..., None]
         inks = 255 * (1 - rgb.astype(np.float32) / light)
         return np.rint(np.clip(np.dstack([inks, black]), 0, 255)).astype(np.uint8)
-
-
-def _picture(samples: U8, mode: str) -> Image.Image:
-    size = (samples.shape[1], samples.shape[0])
-    return Image.frombuffer(mode, size, np.ascontiguousarray(samples), "raw", mode, 0, 1)
 
 
 def srgb_profile() -> bytes:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..errors import OutputError
 from . import bmp, exif, png
 from .cmyk import CmykConversion, srgb_profile
 from .colour import to_8bit, without_alpha
 from .metadata import Metadata
-from .still import Samples
+from .still import Samples, pil_image
 from .tiff import encode_tiff
 
 FORMATS = {
@@ -149,15 +148,10 @@ def encode(
         ) from error
 
 
-def _image(samples: Samples, mode: str) -> Image.Image:
-    size = (samples.shape[1], samples.shape[0])
-    return Image.frombuffer(mode, size, np.ascontiguousarray(samples), "raw", mode, 0, 1)
-
-
 def _saved(samples: Samples, mode: str, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     given = {name: value for name, value in options.items() if value is not None}
-    _image(samples, mode).save(buffer, kind, **given)
+    pil_image(samples, mode).save(buffer, kind, **given)
     return buffer.getvalue()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from ..types import U8
 from .metadata import Metadata
@@ -17,6 +18,17 @@ Samples = npt.NDArray[Any]
 
 CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
 """Modes that samples can have, and their channels."""
+
+
+def pil_image(samples: Samples, mode: str) -> Image.Image:
+    """Samples as Pillow's picture, without copying them where that is possible.
+
+    Args:
+        samples: (H, W) or (H, W, C) uint8.
+        mode: Meaning of the channels.
+    """
+    size = (samples.shape[1], samples.shape[0])
+    return Image.frombuffer(mode, size, np.ascontiguousarray(samples), "raw", mode, 0, 1)
 
 
 @dataclass(frozen=True)

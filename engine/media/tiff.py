@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from . import exif
 from .deep import quiet_opencv
 from .metadata import Metadata
-from .still import Samples
+from .still import Samples, pil_image
 
 _COMPRESSION_NUMBERS = {
     "raw": 1,
@@ -74,8 +73,7 @@ def encode_tiff(samples: Samples, mode: str, metadata: Metadata, xmp: bytes | No
 
 
 def _encode_plain(samples: Samples, mode: str, compression: str, predictor: int) -> bytes:
-    size = (samples.shape[1], samples.shape[0])
-    image = Image.frombuffer(mode, size, np.ascontiguousarray(samples), "raw", mode, 0, 1)
+    image = pil_image(samples, mode)
     buffer = io.BytesIO()
     allows_predictor = compression in ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd")
     tags = {317: _HORIZONTAL} if predictor == _HORIZONTAL and allows_predictor else {}

@@ -39,7 +39,6 @@ PRESETS = (
     "slow",
     "slower",
     "veryslow",
-    "placebo",
 )
 _CRF_LIMIT = 51
 

@@ -10,14 +10,17 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from ecgan.engine.errors import InputError
+from ecgan.engine.media.writer import PRESETS
 from ecgan_cli import console, main
 from ecgan_cli.commands import COMMANDS
 from ecgan_cli.interrupts import Terminated
+from ecgan_cli.options import Preset
 
 from .conftest import Run, environment
 
@@ -71,6 +74,12 @@ def texts(folder: str) -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield path.name, node.value
+
+
+def test_presets_are_those_of_the_encoder() -> None:
+    """The option spells them out, so that help need not load the encoder's module."""
+    literal, _ = get_args(get_args(Preset)[0])
+    assert get_args(literal) == PRESETS
 
 
 def test_options_that_messages_name_exist() -> None:
