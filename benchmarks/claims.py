@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..engine.detect.boxes import overlaps
-from ..engine.pipeline import Unmasker
-from ..engine.types import U8
+from ecgan.engine.detect.boxes import overlaps
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.types import U8
+
 from .detection import LABELS, MATCH_IOU, MIN_HEIGHT, photos
 
 BARE_EVERY = 8

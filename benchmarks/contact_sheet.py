@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..engine.expressions import AUTO, EXPRESSIONS
-from ..engine.pipeline import Unmasker
-from ..engine.types import U8
-from ..trainer.data import FaceSet, load_faces
-from ..trainer.data.samples import draw_sample
-from ..trainer.synth import wear_mask
+from ecgan.engine.expressions import AUTO, EXPRESSIONS
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.types import U8
+from ecgan.trainer.data import FaceSet, load_faces
+from ecgan.trainer.data.samples import draw_sample
+from ecgan.trainer.synth import wear_mask
 
 SHOWN_SOURCES = ("webmorph", "sd3")
 """Sources whose pictures may be published; see THIRD_PARTY_NOTICES."""

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..engine.detect import DETECTORS, Detector
-from ..engine.detect.boxes import overlaps
-from ..engine.types import F32, U8
+from ecgan.engine.detect import DETECTORS, Detector
+from ecgan.engine.detect.boxes import overlaps
+from ecgan.engine.types import F32, U8
 
 MIN_HEIGHT = 48
 MATCH_IOU = 0.3

@@ -20,17 +20,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..engine.align import crop_matrix, invert, warp_face
-from ..engine.composite import apply_patches
-from ..engine.detect import Detector
-from ..engine.jobs.faces import VideoFaces
-from ..engine.jobs.report import FileReport, UnmaskOptions
-from ..engine.jobs.stages import Stages
-from ..engine.media.reader import VideoReader
-from ..engine.pipeline import Unmasker
-from ..engine.temporal import FaceTracker
-from ..engine.types import CROP_SIZE, F32, U8, FaceCrop
-from ..trainer.synth import wear_mask
+from ecgan.engine.align import crop_matrix, invert, warp_face
+from ecgan.engine.composite import apply_patches
+from ecgan.engine.detect import Detector
+from ecgan.engine.jobs.faces import VideoFaces
+from ecgan.engine.jobs.report import FileReport, UnmaskOptions
+from ecgan.engine.jobs.stages import Stages
+from ecgan.engine.media.reader import VideoReader
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.temporal import FaceTracker
+from ecgan.engine.types import CROP_SIZE, F32, U8, FaceCrop
+from ecgan.trainer.synth import wear_mask
 
 CLIPS = ("talk_man_1280x720", "talk_woman_expressions_512x512")
 STYLE, SEED = "surgical", 15

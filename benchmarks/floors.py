@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.types import CROP_SIZE, F32, U8
-from ..trainer.data import FaceSet
-from ..trainer.data.samples import draw_sample
+from ecgan.engine.types import CROP_SIZE, F32, U8
+from ecgan.trainer.data import FaceSet
+from ecgan.trainer.data.samples import draw_sample
 
 Hole = npt.NDArray[np.bool_]
 

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..engine.align import crop_matrix, warp_face
-from ..engine.pipeline import Unmasker
-from ..engine.types import CROP_SIZE, F32, U8, Face, FaceStatus, Result
-from ..trainer.data import FaceSet, Sample, load_faces
-from ..trainer.data.faces import SPLITS
-from ..trainer.data.samples import draw_sample
-from ..trainer.metrics import halved, region_psnr, region_ssim, seam, sharpness
-from ..trainer.synth import Covering, wear_mask
-from ..trainer.synth.base import Palette
+from ecgan.engine.align import crop_matrix, warp_face
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.types import CROP_SIZE, F32, U8, Face, FaceStatus, Result
+from ecgan.trainer.data import FaceSet, Sample, load_faces
+from ecgan.trainer.data.faces import SPLITS
+from ecgan.trainer.data.samples import draw_sample
+from ecgan.trainer.metrics import halved, region_psnr, region_ssim, seam, sharpness
+from ecgan.trainer.synth import Covering, wear_mask
+from ecgan.trainer.synth.base import Palette
+
 from .floors import mean_face, mean_face_fill, ring_mean_fill, telea_fill
 
 SHARES = (0.14, 0.25)

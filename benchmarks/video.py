@@ -19,7 +19,8 @@ from pathlib import Path
 
 import av
 
-from ..engine.detect import DETECTORS
+from ecgan.engine.detect import DETECTORS
+
 from .flicker import masked_frames, read_frames
 from .machine import machine_line
 

@@ -91,6 +91,18 @@ def test_nothing_imports_a_folder_by_its_bare_name() -> None:
     assert not wrong
 
 
+def test_relative_imports_stay_within_their_package() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for folder in FOLDERS.values()
+        for path in sources(folder)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and node.level > len(path.relative_to(ROOT).parent.parts)
+    ]
+    assert not wrong
+
+
 def test_every_folder_is_a_listed_package_and_the_other_way_round() -> None:
     on_disk = {
         ".".join([name, *path.parent.relative_to(ROOT / folder).parts])
