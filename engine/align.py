@@ -6,6 +6,8 @@ Pixel centres lie at integer coordinates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .types import CROP_SIZE, F32, U8
@@ -41,7 +43,7 @@ def crop_matrix(landmarks: F32) -> F32:
     Returns:
         (2, 3) float32 frame_to_crop: rotation, one scale, shift.
     """
-    return _similarity(landmarks, TEMPLATE_FFHQ_256, np.array(LANDMARK_WEIGHTS))
+    return similarity(landmarks, TEMPLATE_FFHQ_256, LANDMARK_WEIGHTS)
 
 
 def zoom_out(frame_to_crop: F32, zoom: float) -> F32:
@@ -101,9 +103,19 @@ def invert(matrix: F32) -> F32:
     return np.hstack([linear, -linear @ matrix[:, 2:]]).astype(np.float32)
 
 
-def _similarity(source: F32, target: F32, weights: np.ndarray) -> F32:
-    """Weighted least squares over rotation, scale and shift; no reflection by construction."""
-    share = weights / weights.sum()
+def similarity(source: F32, target: F32, weights: Sequence[float] | None = None) -> F32:
+    """Weighted least squares over rotation, scale and shift; no reflection by construction.
+
+    Args:
+        source: (K, 2) float32 points.
+        target: (K, 2) float32: where they should come to lie.
+        weights: K numbers >= 0, how much each point counts; None for all alike.
+
+    Returns:
+        (2, 3) float32 from source to target.
+    """
+    share = np.ones(len(source)) if weights is None else np.array(weights)
+    share = share / share.sum()
     # Points as complex numbers: a similarity is then one factor and one shift.
     here, there = (points.astype(np.float64) @ np.array([1, 1j]) for points in (source, target))
     middle, goal = share @ here, share @ there

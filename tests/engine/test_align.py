@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ecgan.engine import align
 from ecgan.engine.align import (
     TEMPLATE_FFHQ_256,
     ZOOM_CENTRE,
@@ -32,6 +33,16 @@ def ramp(height: int, width: int) -> np.ndarray:
 
 def test_template_landmarks_give_the_identity():
     np.testing.assert_allclose(crop_matrix(TEMPLATE_FFHQ_256), np.eye(2, 3), atol=1e-4)
+
+
+def test_the_best_similarity_of_exact_points_is_theirs_and_weights_choose_among_others():
+    points = np.random.default_rng(0).uniform(0, 256, (5, 2)).astype(np.float32)
+    wanted = similarity(0.7, 20, 30, -10)
+    moved = points @ wanted[:, :2].T + wanted[:, 2]
+    np.testing.assert_allclose(align.similarity(points, moved), wanted, atol=1e-4)
+    moved[4] += 50
+    assert np.abs(align.similarity(points, moved) - wanted).max() > 0.05
+    np.testing.assert_allclose(align.similarity(points, moved, (1, 1, 1, 1, 0)), wanted, atol=1e-4)
 
 
 def test_any_similarity_is_undone():

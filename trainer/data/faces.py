@@ -109,17 +109,16 @@ class FaceSet(Sequence[FaceRecord]):
         return chosen
 
 
-def load_faces(*tables: Path, aligned: bool = True) -> FaceSet:
-    """Read CSV files; a shard's path is relative to its CSV, or to the CSV's parent folder.
+def load_faces(table: Path) -> FaceSet:
+    """Read a table of aligned faces; a shard's path is relative to its folder, or to the one above.
 
     Args:
-        tables: CSV files.
-        aligned: Whether their pictures are framed like the crop template.
+        table: CSV file whose pictures are framed like the crop template.
 
     Raises:
-        DatasetError: A file is missing, a column is missing, or a value cannot be read.
+        DatasetError: The file is missing, a column is missing, or a value cannot be read.
     """
-    return FaceSet(record for table in tables for record in _read_table(table, aligned))
+    return FaceSet(_read_table(table, True))
 
 
 def load_folder(folder: Path) -> FaceSet:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ecgan.engine.align import TEMPLATE_FFHQ_256, ZOOM_MIN, zoom_out
+from ecgan.engine.align import TEMPLATE_FFHQ_256, ZOOM_MIN, similarity, zoom_out
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.types import CROP_SIZE, F32, U8
 
@@ -25,6 +25,9 @@ FLIP_ORDER = [1, 0, 2, 4, 3]
 
 ZOOMED_SHARE = 0.4
 """Share of faces made smaller, as the engine does where a mask hangs below the crop."""
+
+BATCHES_AHEAD = 3
+"""Batches that may wait for the training step."""
 
 BLACK_SURROUND = frozenset({"affhull"})
 """Sources that show the face's hull on black."""
@@ -50,17 +53,6 @@ class Sample:
     valid: F32
     weights: F32
     source: str
-
-
-def similarity(source: F32, target: F32) -> F32:
-    """Least-squares similarity (2, 3) that takes points (K, 2) to points (K, 2); Umeyama 1991."""
-    mean_s, mean_t = source.mean(0), target.mean(0)
-    a, b = source - mean_s, target - mean_t
-    norm = float((a * a).sum())
-    cos = float((a * b).sum()) / norm
-    sin = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / norm
-    rotation = np.array([[cos, -sin], [sin, cos]], np.float32)
-    return np.hstack([rotation, (mean_t - rotation @ mean_s)[:, None]]).astype(np.float32)
 
 
 def jitter_matrix(rng: np.random.Generator, size: int, amount: float = 1.0) -> F32:
@@ -146,12 +138,11 @@ class SampleStream:
         batch: int,
         seed: int,
         start: int = 0,
-        ahead: int = 3,
     ) -> None:
         self._draw = draw
         self._cumulative = np.cumsum(weights / weights.sum())
         self._batch, self._seed, self._next = batch, seed, start
-        self._queue: queue.Queue[dict[str, np.ndarray] | BaseException] = queue.Queue(ahead)
+        self._queue: queue.Queue[dict[str, np.ndarray] | BaseException] = queue.Queue(BATCHES_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._fill, name="samples", daemon=True)
         self._thread.start()
@@ -196,9 +187,9 @@ class SampleStream:
                 return
 
 
-def source_weights(faces: FaceSet, shares: Mapping[str, float], default: float = 1.0) -> np.ndarray:
-    """(rows,) sampling weights: ``shares[source]`` a picture, ``default`` for the rest."""
-    return np.array([shares.get(r.source, default) for r in faces], np.float64)
+def source_weights(faces: FaceSet, shares: Mapping[str, float]) -> np.ndarray:
+    """(rows,) float64 sampling weights: ``shares[source]`` a picture, 1 for the rest."""
+    return np.array([shares.get(r.source, 1.0) for r in faces], np.float64)
 
 
 def _resize_matrix(scale: float) -> F32:

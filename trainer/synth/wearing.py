@@ -8,6 +8,9 @@ import numpy as np
 
 from .base import Band, MaskShape
 
+_LOOP_SEEN = 0.75
+"""Share of loops that no hair hides."""
+
 
 def side_angle(half_width: float, radius: float) -> float:
     """Angle on a cylinder of ``radius`` at which a mask is ``half_width`` wide, seen frontally."""
@@ -51,7 +54,7 @@ def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
 
 
 def ear_loops(
-    rng: np.random.Generator, width: tuple[float, float], chance: float = 0.75
+    rng: np.random.Generator, width: tuple[float, float]
 ) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
     """Two strings on each side to the ear; hair hides them on a side now and then."""
     thick = rng.uniform(*width)
@@ -60,7 +63,7 @@ def ear_loops(
     gap = rng.uniform(4, 26)
 
     def side() -> tuple[Band, ...]:
-        if rng.random() > chance:
+        if rng.random() > _LOOP_SEEN:
             return ()
         angle = rng.uniform(1.5, 2.0)
         jitter = rng.normal(0, 3)
