@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import EcganError, InputError, OptionError, OutputError
+from ..media.output import mask_path
 
 IMAGE = "image"
 VIDEO = "video"
@@ -28,6 +29,8 @@ VIDEO_SUFFIXES = frozenset({
     ".wmv", ".flv", ".3gp", ".ogv",
 })
 # fmt: on
+UNWRITABLE_SUFFIXES = VIDEO_SUFFIXES | {".gif"}
+"""Extensions that a picture cannot be written under."""
 STILL_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"})
 H264_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv"})
 OWN_MARKS = (".unmasked", ".mask", ".preview")
@@ -222,7 +225,11 @@ def _reason(error: OSError) -> str:
 
 
 def plan_outputs(
-    sources: Sequence[Source], output: Path | None = None, *, preview: bool = False
+    sources: Sequence[Source],
+    output: Path | None = None,
+    *,
+    preview: bool = False,
+    save_mask: bool = False,
 ) -> list[Task]:
     """Name the file that each source becomes.
 
@@ -233,10 +240,11 @@ def plan_outputs(
         sources: What ``collect`` found.
         output: A file, for one named source; else a folder, made when needed.
         preview: Plan numbered stills in place of unmasked files.
+        save_mask: Masks are written too, and need names of their own.
 
     Raises:
         OptionError: ``output`` is a file but there are several sources, its kind does not fit, or
-            two sources would become the same file.
+            two sources would become the same file or have the same mask.
         OutputError: A source would be replaced by a result.
     """
     folder = output is not None and _means_folder(sources, output)
@@ -252,7 +260,7 @@ def plan_outputs(
         else:
             target = output
         tasks.append(Task(source, target))
-    _check_targets(tasks)
+    _check_targets(tasks, save_mask)
     return tasks
 
 
@@ -272,13 +280,19 @@ def _check_output_file(sources: Sequence[Source], output: Path, preview: bool) -
     source = sources[0]
     expected = IMAGE if preview else source.kind
     kind = _kind_of_suffix(output.suffix)
+    if output.suffix.lower() == ".gif":
+        raise OptionError(
+            f"'{output}' would be GIF, which is not written; expected .jpg, .png, .webp, .bmp, .tif "
+            "or .avif"
+        )
     if kind is None and not output.is_file():
         raise OptionError(
             f"'{output}' is not the name of a picture or video",
             hint="give the output a known extension, or make it a folder first",
         )
     if kind != expected and source.kind != UNKNOWN:
-        raise OptionError(f"'{source.path}' is a {source.kind}, so it cannot become '{output}'")
+        word = "a picture" if source.kind == IMAGE else "a video"
+        raise OptionError(f"'{source.path}' is {word}, so it cannot become '{output}'")
 
 
 def _marked_name(source: Source, preview: bool) -> str:
@@ -291,25 +305,34 @@ def _kept_name(source: Source) -> str:
     name = Path(source.path.name)
     if source.kind == VIDEO and name.suffix.lower() not in H264_SUFFIXES:
         return name.with_suffix(".mkv").name
+    if source.kind == IMAGE and name.suffix.lower() in UNWRITABLE_SUFFIXES:
+        return name.with_suffix(".png").name
     return name.name
 
 
-def _check_targets(tasks: Sequence[Task]) -> None:
+def _check_targets(tasks: Sequence[Task], save_mask: bool) -> None:
     sources = {task.source.path.resolve() for task in tasks}
     claimed: dict[Path, Path] = {}
     for task in tasks:
-        target = task.target.resolve()
-        if target in sources or _is_same_file(task.target, task.source.path):
-            raise OutputError(
-                f"output '{task.target}' is an input, and inputs are never replaced",
-                hint="choose another -o, or leave it out to get NAME.unmasked.EXT beside the input",
-            )
-        if target in claimed:
-            raise OptionError(
-                f"'{claimed[target]}' and '{task.source.path}' would both become '{task.target}'",
-                hint="unmask them in two runs with different -o folders",
-            )
-        claimed[target] = task.source.path
+        for output in (task.target, *_mask_targets(task, save_mask)):
+            target = output.resolve()
+            if target in sources or _is_same_file(output, task.source.path):
+                raise OutputError(
+                    f"output '{output}' is an input, and inputs are never replaced",
+                    hint="choose another -o, or leave it out to get NAME.unmasked.EXT beside the "
+                    "input",
+                )
+            if claimed.setdefault(target, task.source.path) != task.source.path:
+                raise OptionError(
+                    f"'{claimed[target]}' and '{task.source.path}' would both write '{output}'",
+                    hint="unmask them in two runs with different -o folders",
+                )
+
+
+def _mask_targets(task: Task, save_mask: bool) -> list[Path]:
+    if not save_mask or task.source.kind == UNKNOWN:
+        return []
+    return [mask_path(task.target, ".mp4" if task.source.kind == VIDEO else ".png")]
 
 
 def _is_same_file(target: Path, source: Path) -> bool:

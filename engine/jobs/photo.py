@@ -19,7 +19,7 @@ from ..media.encode import encode, format_of
 from ..media.images import check_format, read_image, write_image
 from ..media.mask_file import read_mask
 from ..media.metadata import Metadata
-from ..media.output import atomic_file, check_output
+from ..media.output import atomic_file, check_output, mask_path
 from ..media.provenance import make_mark, sidecar_path
 from ..media.still import StillImage
 from ..types import F32, U8, FaceResult, FaceStatus, Result
@@ -149,7 +149,7 @@ def _check_targets(source: Path, target: Path, options: UnmaskOptions) -> Path |
         check_output(source, sidecar_path(target), overwrite=options.overwrite)
     if not options.save_mask:
         return None
-    mask_target = target.with_name(f"{target.stem.removesuffix('.unmasked')}.mask.png")
+    mask_target = mask_path(target, ".png")
     check_output(source, mask_target, overwrite=options.overwrite)
     if mask_target == target:
         raise OutputError(

@@ -7,20 +7,20 @@ does not grow with the length of the video.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
+from ..composite import union_alpha
 from ..media.display import Orientation
 from ..media.drawing import draw_numbers
 from ..media.mask_file import read_mask
-from ..media.output import atomic_file, check_output
+from ..media.output import atomic_file, check_output, mask_path
 from ..media.planes import grey_frame, paint_frame
 from ..media.provenance import comment_text, make_mark
 from ..media.reader import VideoReader
@@ -29,7 +29,7 @@ from ..media.trim import parse_cut
 from ..media.video_types import Picture, VideoInfo
 from ..media.writer import VideoWriter, check_encoding
 from ..temporal import FaceTracker
-from ..types import F32, Face, Patch
+from ..types import Face, Patch
 from .faces import VideoFaces, check_request
 from .report import FileReport, Progress, UnmaskOptions
 from .stages import Stages
@@ -176,7 +176,7 @@ def _check_targets(source: Path, target: Path, options: UnmaskOptions) -> Path |
     check_output(source, target, overwrite=options.overwrite)
     if not options.save_mask:
         return None
-    mask_target = target.with_name(f"{target.stem.removesuffix('.unmasked')}.mask.mp4")
+    mask_target = mask_path(target, ".mp4")
     check_output(source, mask_target, overwrite=options.overwrite)
     return mask_target
 
@@ -247,21 +247,11 @@ class _Encoder:
             self._writer.write(frame)
         if self._mask_writer is not None:
             with self._stages("mask"):
-                weights = _union(painted.patches, self._info.upright_size)
-                grey = grey_frame(weights)
+                width, height = self._info.upright_size
+                grey = grey_frame(union_alpha(painted.patches, (height, width)))
                 grey.pts, grey.time_base = frame.pts, frame.time_base
                 grey.duration = frame.duration
                 self._mask_writer.write(grey)
-
-
-def _union(patches: Sequence[Patch], size: tuple[int, int]) -> F32:
-    """(H, W) float32: the largest weight of any patch at each pixel."""
-    union = np.zeros((size[1], size[0]), np.float32)
-    for patch in patches:
-        height, width = patch.alpha.shape
-        window = union[patch.y : patch.y + height, patch.x : patch.x + width]
-        np.maximum(window, patch.alpha, out=window)
-    return union
 
 
 def _run(

@@ -46,6 +46,11 @@ def check_output(source: Path, target: Path, *, overwrite: bool) -> None:
         raise _denied(folder)
 
 
+def mask_path(target: Path, suffix: str) -> Path:
+    """Where the mask of an output goes: NAME.mask and the suffix, beside it."""
+    return target.with_name(f"{target.stem.removesuffix('.unmasked')}.mask{suffix}")
+
+
 @contextmanager
 def atomic_file(target: Path) -> Iterator[Path]:
     """A file that appears under its name only when it is complete and on the disk.

@@ -181,10 +181,28 @@ def test_one_file_goes_to_a_file_or_into_a_folder(tmp_path: Path) -> None:
 
 def test_two_inputs_with_one_output_are_refused_by_name(tmp_path: Path) -> None:
     make(tmp_path, {"x/a.jpg": JPEG, "y/a.jpg": JPEG})
-    with pytest.raises(OptionError, match=r"a\.jpg' and .*a\.jpg' would both become") as refused:
+    with pytest.raises(OptionError, match=r"a\.jpg' and .*a\.jpg' would both write") as refused:
         targets([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
     assert str(tmp_path / "x" / "a.jpg") in str(refused.value)
     assert str(tmp_path / "y" / "a.jpg") in str(refused.value)
+
+
+def test_two_inputs_with_one_mask_are_refused_where_masks_are_written(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": JPEG, "a.png": PNG, "a.mp4": MP4})
+    sources = collect([str(tmp_path)])
+    assert len(plan_outputs(sources)) == 3
+    with pytest.raises(OptionError, match=r"a\.jpg' and .*a\.png' would both write .*a\.mask\.png"):
+        plan_outputs(sources, save_mask=True)
+    assert len(plan_outputs(collect([str(tmp_path / "a.[jm]p*")]), save_mask=True)) == 2
+
+
+def test_a_picture_under_another_kinds_name_gets_a_name_that_fits(tmp_path: Path) -> None:
+    make(tmp_path, {"a.mp4": JPEG, "b.gif": PNG, "c": JPEG})
+    assert targets([tmp_path]) == [
+        tmp_path / "a.unmasked.png",
+        tmp_path / "b.unmasked.png",
+        tmp_path / "c.unmasked",
+    ]
 
 
 @pytest.mark.parametrize("output", ["a.jpg", ".", "link.jpg", "sub/../a.jpg"])
@@ -201,11 +219,12 @@ def test_an_output_that_is_another_input_is_refused(tmp_path: Path) -> None:
         targets([tmp_path / "in" / "a.jpg", tmp_path / "out" / "a.jpg"], tmp_path / "out")
 
 
-@pytest.mark.parametrize("output", ["out.mp4", "out.txt"])
+@pytest.mark.parametrize("output", ["out.mp4", "out.txt", "out.gif"])
 def test_a_photo_cannot_become_another_kind(tmp_path: Path, output: str) -> None:
     make(tmp_path, {"a.jpg": JPEG})
-    with pytest.raises(OptionError, match="out"):
+    with pytest.raises(OptionError, match="out") as refused:
         targets([tmp_path / "a.jpg"], tmp_path / output)
+    assert output != "out.mp4" or "a.jpg' is a picture, so it cannot become" in str(refused.value)
 
 
 def test_several_inputs_cannot_become_one_file(tmp_path: Path) -> None:
