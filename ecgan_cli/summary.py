@@ -152,14 +152,16 @@ def _size(path: Path) -> str:
 
 
 def document(
-    reports: Sequence[FileReport], engine: Mapping[str, Any], exit_code: int
+    reports: Sequence[FileReport], engine: Mapping[str, Any], failure: EcganError | None
 ) -> dict[str, Any]:
     """The JSON document of a run; ``engine`` is what really ran, empty where nothing had to."""
     total = totals(reports)
     return {
         "ecgan": version("ecgan"),
         "engine": dict(engine),
-        "exit_code": exit_code,
+        "exit_code": 0 if failure is None else failure.exit_code,
+        "error": None if failure is None else failure.message,
+        "hint": None if failure is None else failure.hint,
         "totals": {
             "files": len(reports),
             "statuses": dict(Counter(report.status for report in reports)),

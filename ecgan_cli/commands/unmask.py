@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ecgan.engine.errors import EcganError, InputError, OptionError
@@ -50,45 +51,62 @@ def command(
     use it to recognise anybody, and ask people before you show it. Every result is marked as
     synthetic. A face without a mask is left alone.
     """
-    asked = UnmaskOptions(
-        expression=expression,
-        intensity=intensity,
-        faces=faces,
-        face_expressions=_face_expressions(face or []),
-        min_face=min_face,
-        mask=mask,
-        save_mask=save_mask,
-        overwrite=overwrite,
-        provenance=not no_provenance,
-        max_pixels=max_pixels,
-        crf=UnmaskOptions.crf if crf is None else crf,
-        preset=preset or UnmaskOptions.preset,
-        start=start,
-        end=end,
-    )
-    _check_request(asked)
-    tasks = plan_outputs(collect(inputs, output), output, preview=preview)
-    encoding = {"--crf": crf, "--preset": preset}
-    if not any(task.source.kind in (VIDEO, UNKNOWN) for task in tasks):
-        _refuse({**encoding, "--start": start, "--end": end}, "no input is a video")
-    if preview:
-        writing = {"--save-mask": save_mask or None, "--no-provenance": no_provenance or None}
-        _refuse({**encoding, **writing}, "--preview only numbers the faces")
-
-    def open_unmasker() -> Unmasker:
-        from ecgan.engine.pipeline import Unmasker
-
-        return Unmasker(
-            models=model,
-            backend=backend,
-            device=device,
-            detector=detector,
-            threads=threads,
-            precision=precision,
-            detector_options=None if detector_model is None else {"path": detector_model},
+    with _json_errors(as_json):
+        asked = UnmaskOptions(
+            expression=expression,
+            intensity=intensity,
+            faces=faces,
+            face_expressions=_face_expressions(face or []),
+            min_face=min_face,
+            mask=mask,
+            save_mask=save_mask,
+            overwrite=overwrite,
+            provenance=not no_provenance,
+            max_pixels=max_pixels,
+            crf=UnmaskOptions.crf if crf is None else crf,
+            preset=preset or UnmaskOptions.preset,
+            start=start,
+            end=end,
         )
+        _check_request(asked)
+        tasks = plan_outputs(
+            collect(inputs, output), output, preview=preview, save_mask=save_mask and not preview
+        )
+        encoding = {"--crf": crf, "--preset": preset}
+        if not any(task.source.kind in (VIDEO, UNKNOWN) for task in tasks):
+            _refuse({**encoding, "--start": start, "--end": end}, "no input is a video")
+        if preview:
+            _refuse(encoding | _unlike_default(asked), "--preview only numbers the faces")
 
-    _run(open_unmasker, tasks, asked, preview=preview, as_json=as_json)
+        def open_unmasker() -> Unmasker:
+            from ecgan.engine.pipeline import Unmasker
+
+            return Unmasker(
+                models=model,
+                backend=backend,
+                device=device,
+                detector=detector,
+                threads=threads,
+                precision=precision,
+                detector_options=None if detector_model is None else {"path": detector_model},
+            )
+
+        failure = _run(open_unmasker, tasks, asked, preview=preview, as_json=as_json)
+    if failure is not None:
+        raise failure
+
+
+@contextmanager
+def _json_errors(wanted: bool) -> Iterator[None]:
+    """With --json, an error that ends all before a file was looked at is a document too."""
+    try:
+        yield
+    except EcganError as error:
+        if wanted:
+            from .. import summary
+
+            console.json_result(summary.document([], {}, error))
+        raise
 
 
 def _face_expressions(texts: Sequence[str]) -> dict[int, str]:
@@ -128,6 +146,26 @@ def _refuse(given: Mapping[str, object], reason: str) -> None:
             raise OptionError(f"{name} has no effect: {reason}")
 
 
+def _unlike_default(asked: UnmaskOptions) -> dict[str, object]:
+    """The options about painting that were given, by name."""
+    names = {
+        "expression": "--expression",
+        "intensity": "--intensity",
+        "faces": "--faces",
+        "face_expressions": "--face",
+        "min_face": "--min-face",
+        "mask": "--mask",
+        "save_mask": "--save-mask",
+        "provenance": "--no-provenance",
+    }
+    default = UnmaskOptions()
+    return {
+        name: True
+        for field, name in names.items()
+        if getattr(asked, field) != getattr(default, field)
+    }
+
+
 def _run(
     open_unmasker: Callable[[], Unmasker],
     tasks: Sequence[Task],
@@ -135,12 +173,12 @@ def _run(
     *,
     preview: bool,
     as_json: bool,
-) -> None:
-    """Do it, say what was done, and raise what failed."""
+) -> EcganError | None:
+    """Do it, say what was done, and return what failed."""
     from ecgan.engine.jobs.batch import check_reports, run_batch
 
     from .. import summary
-    from ..interrupts import GracefulStop
+    from ..interrupts import GracefulStop, Terminated
     from ..progress import BatchProgress
 
     engine: dict[str, Any] = {}
@@ -150,8 +188,13 @@ def _run(
         engine.update(unmasker.describe())
         return unmasker
 
-    with GracefulStop() as stop, BatchProgress(len(tasks), stop.check) as bars:
-        reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
+    try:
+        with GracefulStop() as stop, BatchProgress(len(tasks), stop.check) as bars:
+            reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
+    except (KeyboardInterrupt, Terminated):
+        again = "; run it again to go on with the rest" if len(tasks) > 1 else ""
+        console.warning(f"stopped; no half file was left{again}")
+        raise
     failure: EcganError | None = None
     try:
         check_reports(reports)
@@ -159,9 +202,7 @@ def _run(
         failure = error
     summary.show(reports, engine, preview=preview)
     if as_json:
-        code = failure.exit_code if failure is not None else 0
-        console.json_result(summary.document(reports, engine, code))
+        console.json_result(summary.document(reports, engine, failure))
     else:
         summary.print_results(reports)
-    if failure is not None:
-        raise failure
+    return failure

@@ -60,6 +60,22 @@ def test_json_is_one_document_with_totals(ecgan: Run, photo: Path, model_folder:
     assert failed["error"]
 
 
+def test_json_of_a_request_that_is_refused(ecgan: Run, photo: Path) -> None:
+    done = ecgan("unmask", photo, "-e", "hapy", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == document["exit_code"] == 2
+    assert document["error"].startswith("unknown expression 'hapy'")
+    assert document["hint"] == "did you mean 'happy' (happiness)?"
+    assert document["files"] == []
+
+
+def test_json_of_models_that_are_missing(ecgan: Run, photo: Path) -> None:
+    done = ecgan("unmask", photo, "-m", photo.parent, "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == document["exit_code"] == 4
+    assert "manifest.json" in document["error"]
+
+
 def test_folder_keeps_names_skips_done_and_survives_a_bad_file(
     ecgan: Run, photo: Path, tmp_path: Path, model_folder: Path
 ) -> None:
@@ -85,6 +101,7 @@ def test_folder_keeps_names_skips_done_and_survives_a_bad_file(
     second = ecgan(*arguments)
     assert (second.returncode, second.stdout) == (0, "")
     assert "2 skipped" in second.stderr
+    assert "--overwrite makes it anew" in second.stderr
     assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
 
 
@@ -104,6 +121,18 @@ def test_a_face_without_a_mask_is_left_alone_with_a_warning(
     assert files_in(tmp_path) == {"bare.png"}
 
 
+def test_nothing_changed_is_said_beside_a_failure(
+    ecgan: Run, bare_photo: np.ndarray, tmp_path: Path, model_folder: Path
+) -> None:
+    Image.fromarray(bare_photo).save(tmp_path / "bare.png")
+    (tmp_path / "empty.png").touch()
+    done = ecgan("unmask", ".", "-m", model_folder, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "ecgan: warning: nothing was changed" in done.stderr
+    (row,) = [line for line in done.stderr.splitlines() if "empty.png " in line]
+    assert row.split()[1:] == ["failed", "0.0", "s"]  # and no 0 faces, since it was not looked at
+
+
 def test_preview_writes_a_numbered_still(
     ecgan: Run, photo: Path, clip: Path, model_folder: Path
 ) -> None:
@@ -116,6 +145,7 @@ def test_preview_writes_a_numbered_still(
         "clip.preview.png",
     }
     assert "nothing was changed" not in done.stderr
+    assert done.stderr.splitlines()[0].split() == ["file", "faces", "result", "time"]
     with Image.open(photo.with_name("clip.preview.png")) as still:
         assert still.width / still.height == 640 / 360
 
@@ -141,4 +171,4 @@ def test_signal_during_a_video_leaves_no_file(
     assert process.returncode == code, err
     assert files_in(clip.parent) == {"clip.mp4"}
     assert out == ""
-    assert "Traceback" not in err
+    assert err == "ecgan: warning: stopped; no half file was left\n"
