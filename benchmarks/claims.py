@@ -99,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
             rows = masked_photos(options.data / "masked", unmasker, held_out=held_out)
             for label, row in rows.items():
                 name = "holdout" if held_out else "photos"
-                sys.stdout.write(f"{name} {label}: {_line(row, row['boxes'])}\n")
+                what = f"{name} {label}, boxes of {MIN_HEIGHT} px and more"
+                sys.stdout.write(f"{what}: {_line(row, row['boxes'])}\n")
         row = bare_faces(options.data / "faces", unmasker, every=options.every)
         sys.stdout.write(f"bare faces: {_line(row, row['faces'])}\n")
     return 0
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _line(row: Counter[str], whole: int) -> str:
     found, claimed = row["found"], row["claimed"]
     return (
-        f"{whole} of {MIN_HEIGHT} px and more, {found} found ({100 * found / max(whole, 1):.1f} %), "
+        f"{whole}, {found} found ({100 * found / max(whole, 1):.1f} %), "
         f"mask claimed on {claimed} ({100 * claimed / max(found, 1):.1f} % of found)"
     )
 
