@@ -33,7 +33,10 @@ class Film(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm, the condition between them, and the input added."""
+    """Two 3x3 convolutions with batch norm, the condition between them, and the input added.
+
+    (N, C, H, W), (N, E) -> (N, C, H, W).
+    """
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class ResBlock(nn.Module):
 
 
 class Down(nn.Sequential):
-    """2x2 convolution with stride 2: half the size."""
+    """2x2 convolution with stride 2: (N, C, H, W) -> (N, C', H / 2, W / 2)."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(
@@ -59,7 +62,10 @@ class Down(nn.Sequential):
 
 
 class Up(nn.Module):
-    """2x2 transposed convolution with stride 2: twice the size, then the skip is added."""
+    """2x2 transposed convolution with stride 2: twice the size, then the skip is added.
+
+    (N, C, H, W), (N, C', 2 H, 2 W) -> (N, C', 2 H, 2 W).
+    """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()

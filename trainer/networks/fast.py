@@ -67,7 +67,11 @@ class Trunk(nn.Module):
 
 
 class Head(nn.Module):
-    """Detail at 128 and 256 px on top of the trunk's features."""
+    """Detail at 128 and 256 px on top of the trunk's features.
+
+    Features (N, C0, 64, 64), coarse picture (N, 3, 64, 64), masked picture and hole
+    (N, 4, 256, 256), embedding (N, E) -> picture (N, 3, 256, 256).
+    """
 
     def __init__(self, width: int, width_128: int, width_256: int) -> None:
         super().__init__()
