@@ -34,6 +34,28 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         raise OutputError(f"checkpoint '{path}' cannot be written: {error}") from error
 
 
+KEPT = ("ema", "whole", "lower", "config", "seen")
+"""What a run that starts from a checkpoint looks at."""
+
+
+def small_checkpoint(state: dict[str, Any]) -> dict[str, Any]:
+    """What of a state ``--start`` needs, in half precision: a seventh of the size.
+
+    Optimisers, random state and the network before averaging are left out, so a run goes on from it
+    but does not repeat what the first run would have done.
+    """
+    return {key: _halved(state[key]) for key in KEPT if key in state}
+
+
+def _halved(value: Any) -> Any:
+    # biases and the statistics of batch norm are few, and variances can be too small for half
+    if isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim > 1:
+        return value.half()
+    if isinstance(value, dict):
+        return {key: _halved(part) for key, part in value.items()}
+    return value
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a state without running any code that a file may carry.
 

@@ -18,7 +18,7 @@ from ecgan.engine.models.manifest import MANIFEST_NAME, Manifest, ModelEntry, lo
 from ecgan.engine.models.store import model_folder, verified_path
 from ecgan.engine.types import CROP_SIZE
 
-from .checkpoint import load_checkpoint
+from .checkpoint import load_checkpoint, save_checkpoint, small_checkpoint
 from .config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
 from .data import load_folder
 from .export import OPSET, export_onnx
@@ -69,7 +69,9 @@ def run_training(
         train_generator(stage, run_dir, load_folder(Path(stage.data)))
 
 
-def export_checkpoint(checkpoint: Path, folder: Path, *, licence: str) -> Path:
+def export_checkpoint(
+    checkpoint: Path, folder: Path, *, licence: str, small: Path | None = None
+) -> Path:
     """Write a checkpoint's averaged weights as a model file and name it in the folder's manifest.
 
     Networks that the folder lacks are copied from those that ship, so that it is complete.
@@ -78,6 +80,7 @@ def export_checkpoint(checkpoint: Path, folder: Path, *, licence: str) -> Path:
         checkpoint: Of either network.
         folder: Target; made where it is missing.
         licence: Terms of the weights, one line.
+        small: Also write a small checkpoint there, from which another run can start.
 
     Returns:
         The model file.
@@ -115,6 +118,8 @@ def export_checkpoint(checkpoint: Path, folder: Path, *, licence: str) -> Path:
         },
     )
     _write_manifest(folder, entry)
+    if small is not None:
+        save_checkpoint(small, small_checkpoint(state))
     return exported.path
 
 

@@ -29,6 +29,15 @@ def command(
         str,
         typer.Option("--licence", metavar="TEXT", help="Terms of the weights, for the manifest."),
     ] = "unstated",
+    small: Annotated[
+        Path | None,
+        typer.Option(
+            "--small-checkpoint",
+            metavar="FILE",
+            help="Also write a small checkpoint that ecgan train --start takes.",
+            show_default=False,
+        ),
+    ] = None,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -39,4 +48,4 @@ def command(
     """
     from ecgan.trainer.runs import export_checkpoint
 
-    console.result(str(export_checkpoint(checkpoint, output, licence=licence)))
+    console.result(str(export_checkpoint(checkpoint, output, licence=licence, small=small)))

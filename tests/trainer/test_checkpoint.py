@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ecgan.engine.errors import ModelMismatch, ModelMissing, OutputError
-from ecgan.trainer.checkpoint import load_checkpoint, save_checkpoint
+from ecgan.trainer.checkpoint import load_checkpoint, save_checkpoint, small_checkpoint
 
 
 def test_a_state_comes_back(tmp_path: Path) -> None:
@@ -42,3 +42,18 @@ def test_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
     foreign.write_bytes(pickle.dumps(print))
     with pytest.raises(ModelMismatch, match="is not a checkpoint"):
         load_checkpoint(foreign)
+
+
+def test_a_small_checkpoint_keeps_what_a_start_needs() -> None:
+    state = {
+        "ema": {"w": torch.ones(2, 2), "var": torch.tensor([1e-9]), "steps": torch.tensor(3)},
+        "generator": {"w": torch.tensor([5.0])},
+        "config": {"size": 64},
+        "seen": 7,
+    }
+    small = small_checkpoint(state)
+    assert small.keys() == {"ema", "config", "seen"}
+    assert small["ema"]["w"].dtype == torch.float16
+    assert small["ema"]["var"] == torch.tensor([1e-9])
+    assert small["ema"]["steps"] == 3
+    assert small["config"] == {"size": 64}
