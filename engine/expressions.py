@@ -37,6 +37,11 @@ ALIASES = {
 }
 
 
+def means(request: str, word: str) -> bool:
+    """Whether a request is that word, ``auto`` or ``all``; case and spaces are ignored."""
+    return request.strip().lower() == word
+
+
 def expression_name(text: str) -> str:
     """Canonical name of an expression or alias, case and spaces ignored.
 
@@ -75,7 +80,7 @@ def expression_weights(request: str, intensity: float = 1.0) -> F32:
     if not 0.0 <= intensity <= 1.5:
         raise OptionError(f"intensity '{intensity}' is outside 0 to 1.5")
     weights = np.zeros(len(EXPRESSIONS), np.float32)
-    if request.strip().lower() == AUTO:
+    if means(request, AUTO):
         if intensity != 1.0:
             raise OptionError(
                 "intensity has no effect on expression 'auto'",

@@ -17,7 +17,7 @@ from .composite import apply_patches, make_patch, paint_mask, union_alpha
 from .detect import DETECTORS, Detector
 from .edge import grow_to_edge
 from .errors import InputError, OptionError
-from .expressions import ALL, AUTO, expression_weights
+from .expressions import ALL, AUTO, expression_weights, means
 from .face_area import is_cut_off, own_covering, share_mask
 from .generate import Generator
 from .models import GENERATOR, SEGMENTER, ModelEntry, load_manifest, model_folder, verified_path
@@ -358,12 +358,12 @@ def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32
 
     Intensity says nothing to ``auto``: a mistake where all is ``auto``, but not where one face is.
     """
-    if ALL in [request.strip().lower() for request in requests.values()]:
+    if any(means(request, ALL) for request in requests.values()):
         raise OptionError(
             f"expression '{ALL}' is seven pictures, expected one expression",
             hint="call once per name of ecgan.engine.expressions.EXPRESSIONS",
         )
-    is_auto = {number: text.strip().lower() == AUTO for number, text in requests.items()}
+    is_auto = {number: means(text, AUTO) for number, text in requests.items()}
     return {
         number: expression_weights(
             text, 1.0 if is_auto[number] and not all(is_auto.values()) else intensity

@@ -127,11 +127,11 @@ def _face_expressions(texts: Sequence[str]) -> dict[int, str]:
 
 def _check_request(asked: UnmaskOptions) -> None:
     """Refuse wrong values before anything is loaded or read."""
-    from ecgan.engine.expressions import ALL, EXPRESSIONS
+    from ecgan.engine.expressions import ALL, EXPRESSIONS, means
     from ecgan.engine.pipeline import face_weights
     from ecgan.engine.selection import parse_faces
 
-    is_all = asked.expression.strip().lower() == ALL
+    is_all = means(asked.expression, ALL)
     requests = {0: EXPRESSIONS[0] if is_all else asked.expression, **asked.face_expressions}
     face_weights(requests, asked.intensity)
     parse_faces(asked.faces)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OptionError
-from ..expressions import ALL
+from ..expressions import ALL, means
 from ..face_area import share_mask
 from ..pipeline import face_weights
 from ..selection import ALL_FACES, LARGEST, parse_faces
 from ..smoothing import LightSmoother
 from ..temporal import FaceTracker, MaskSmoother, TrackedFace
 from ..types import F32, U8, FaceCrop, FaceStatus, Patch
-from .report import FileReport, UnmaskOptions
+from .report import ENLARGED_PX, FileReport, UnmaskOptions
 from .stages import Stages
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ _STAY_SHARE = 0.8
 """A followed face may shrink to this share of the least size, so that it does not come and go."""
 _LARGER_SHARE = 1.25
 """Another face is "the largest" only when it is higher by this factor, for the same reason."""
-ENLARGED_PX = 512
-"""Faces whose crop is wider than this in the frame get paint enlarged more than twice."""
 
 
 @dataclass
@@ -69,7 +67,7 @@ def check_request(options: UnmaskOptions) -> dict[int, F32]:
         OptionError: A wrong expression, intensity or selection, or one that a video cannot have.
     """
     requests = {0: options.expression, **options.face_expressions}
-    if ALL in [request.strip().lower() for request in requests.values()]:
+    if any(means(request, ALL) for request in requests.values()):
         raise OptionError(
             f"expression '{ALL}' puts seven pictures side by side, which a video cannot; "
             "expected one expression",

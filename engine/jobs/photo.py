@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import NoFaceError, OutputError
-from ..expressions import ALL, EXPRESSIONS
+from ..expressions import ALL, EXPRESSIONS, means
 from ..media.drawing import contact_sheet, draw_numbers
 from ..media.encode import encode, format_of
 from ..media.images import check_format, read_image, write_image
@@ -23,13 +23,12 @@ from ..media.output import atomic_file, check_output, mask_path
 from ..media.provenance import make_mark, sidecar_path
 from ..media.still import StillImage
 from ..types import F32, U8, FaceResult, FaceStatus, Result
-from .report import FileReport, UnmaskOptions
+from .report import ENLARGED_PX, FileReport, UnmaskOptions
+from .stages import Stages
 
 if TYPE_CHECKING:
     from ..pipeline import Unmasker
 
-ENLARGED_PX = 512
-"""Faces whose crop is wider than this in the photo get paint enlarged more than twice."""
 _SHEET_MARGIN = 0.55
 """What a cell of the seven shows around a face's centre, in sides of its crop."""
 
@@ -56,9 +55,10 @@ def unmask_photo(
         OutputError: The result cannot be written; checked before any work where possible.
     """
     report = FileReport(source, "image")
+    stages = Stages(report.stages)
     begin = time.perf_counter()
     mask_target = _check_targets(source, target, options)
-    with _stage(report, "read"):
+    with stages("read"):
         still = read_image(source, options.max_pixels)
         check_format(target)  # after reading, so that HEIC without its plugin names the input
         report.notes += still.notes
@@ -66,13 +66,13 @@ def unmask_photo(
         if options.mask is not None:
             size = still.rgb.shape[1], still.rgb.shape[0]
             mask = read_mask(options.mask, size, source, options.max_pixels)
-    with _stage(report, "unmask"):
+    with stages("unmask"):
         results = _results(unmasker, still, mask, options)
         result = next(results)
         cells = _cells(result, results) if _wants_all(options) else None
     _count(report, source, result)
     if report.changed:
-        with _stage(report, "write"):
+        with stages("write"):
             written, patches = still, result.patches
             if cells is not None:
                 written, patches = _as_shown(still, contact_sheet(cells, EXPRESSIONS)), []
@@ -103,16 +103,17 @@ def preview_photo(
         OutputError: The still cannot be written.
     """
     report = FileReport(source, "image")
+    stages = Stages(report.stages)
     begin = time.perf_counter()
     check_output(source, target, overwrite=options.overwrite)
     check_format(target)
-    with _stage(report, "read"):
+    with stages("read"):
         still = read_image(source, options.max_pixels)
-    with _stage(report, "detect"):
+    with stages("detect"):
         faces = unmasker.detect(still.rgb)
     if not faces:
         raise _no_face(source)
-    with _stage(report, "write"):
+    with stages("write"):
         numbered = draw_numbers(still.rgb, list(enumerate(faces, 1)))
         report.notes += write_image(target, _as_shown(still, numbered), [], None)
     report.output, report.faces = target, len(faces)
@@ -121,15 +122,8 @@ def preview_photo(
     return report
 
 
-@contextmanager
-def _stage(report: FileReport, name: str) -> Iterator[None]:
-    begin = time.perf_counter()
-    yield
-    report.stages[name] = time.perf_counter() - begin
-
-
 def _wants_all(options: UnmaskOptions) -> bool:
-    return options.expression.strip().lower() == ALL
+    return means(options.expression, ALL)
 
 
 def _no_face(source: Path) -> NoFaceError:

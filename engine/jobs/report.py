@@ -10,6 +10,9 @@ from typing import Any
 DEFAULT_MAX_PIXELS = 100_000_000
 """Pictures above this many pixels are refused unless the user lifts the limit."""
 
+ENLARGED_PX = 512
+"""Faces whose crop is wider than this in the frame get paint enlarged more than twice."""
+
 Progress = Callable[[int, int | None], None]
 """Called with frames done and the total, None where the container does not tell."""
 
