@@ -25,6 +25,7 @@ from ecgan.engine.types import U8
 from .detection import LABELS, MATCH_IOU, MIN_HEIGHT, photos
 
 BARE_EVERY = 8
+ANY_HEIGHT = ", boxes of any height"
 
 
 def masked_photos(folder: Path, unmasker: Unmasker, *, held_out: bool) -> dict[str, Counter[str]]:
@@ -36,11 +37,12 @@ def masked_photos(folder: Path, unmasker: Unmasker, *, held_out: bool) -> dict[s
         held_out: The held-out photos, or all others.
 
     Returns:
-        Label -> counts "boxes" (at least ``MIN_HEIGHT`` px high), "found" and "claimed".
+        Label -> counts "boxes" (at least ``MIN_HEIGHT`` px high), "found" and "claimed"; the same
+        for boxes of any height under the label with ``ANY_HEIGHT`` behind it.
     """
     marks = json.loads((folder / "faces.json").read_text(encoding="utf-8"))
     held = {Path(line).name for line in (folder / "holdout.txt").read_text().split()}
-    counts = {label: Counter[str]() for label in LABELS}
+    counts = {label + size: Counter[str]() for label in LABELS for size in ("", ANY_HEIGHT)}
     for name, image in photos(folder):
         annotated = marks[name]["annotated"]
         if (name in held) is not held_out or not annotated:
@@ -50,14 +52,14 @@ def masked_photos(folder: Path, unmasker: Unmasker, *, held_out: bool) -> dict[s
         boxes = np.array([face.bbox for face in faces], np.float32).reshape(-1, 4)
         for mark in annotated:
             box = np.array(mark["box"], np.float32)
-            if box[3] - box[1] < MIN_HEIGHT:
-                continue
             near = overlaps(box, boxes) if len(boxes) else np.zeros(0)
             found = bool(len(near)) and float(near.max()) > MATCH_IOU
-            tally = counts[mark["label"]]
-            tally["boxes"] += 1
-            tally["found"] += found
-            tally["claimed"] += found and claimed[int(near.argmax())]
+            sizes = ("", ANY_HEIGHT) if box[3] - box[1] >= MIN_HEIGHT else (ANY_HEIGHT,)
+            for size in sizes:
+                tally = counts[mark["label"] + size]
+                tally["boxes"] += 1
+                tally["found"] += found
+                tally["claimed"] += found and claimed[int(near.argmax())]
     return counts
 
 
@@ -99,7 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
             rows = masked_photos(options.data / "masked", unmasker, held_out=held_out)
             for label, row in rows.items():
                 name = "holdout" if held_out else "photos"
-                what = f"{name} {label}, boxes of {MIN_HEIGHT} px and more"
+                size = "" if label.endswith(ANY_HEIGHT) else f", boxes of {MIN_HEIGHT} px and more"
+                what = f"{name} {label}{size}"
                 sys.stdout.write(f"{what}: {_line(row, row['boxes'])}\n")
         row = bare_faces(options.data / "faces", unmasker, every=options.every)
         sys.stdout.write(f"bare faces: {_line(row, row['faces'])}\n")
