@@ -150,7 +150,7 @@ def _expand(text: str, outputs: Path | None) -> Iterator[Source]:
 
 def _named(path: Path) -> Source:
     """A file the user named: taken whatever it is, with a problem if it cannot be used."""
-    kind = kind_of(path)
+    kind = kind_of(path) if path.is_file() else None  # a pipe would be waited for without end
     if kind is None:
         return _broken(path, InputError(f"'{path}' is neither a picture nor a video"))
     return Source(path, kind, Path(path.name), named=True)
@@ -181,7 +181,7 @@ def _matches(pattern: str, outputs: Path | None) -> Iterator[Source]:
         path = Path(text)
         if outputs is not None and path.resolve().is_relative_to(outputs):
             continue
-        if path.is_file():
+        if not path.is_dir():
             yield from _found(path, base)
 
 
@@ -190,6 +190,8 @@ def _found(path: Path, base: Path) -> Iterator[Source]:
     if path.name.startswith(".") or is_own_output(path):
         return
     try:
+        if not path.is_file() and path.exists():
+            return  # a pipe or a socket
         kind = kind_of(path)
     except OSError as error:
         yield _broken(path, InputError(f"cannot read '{path}': {_reason(error)}"))

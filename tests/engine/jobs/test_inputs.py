@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,13 @@ def test_several_inputs_cannot_become_one_file(tmp_path: Path) -> None:
     make(tmp_path, {"a.jpg": JPEG, "b.jpg": JPEG})
     with pytest.raises(OptionError, match="is one file, but there are 2"):
         targets([tmp_path / "a.jpg", tmp_path / "b.jpg"], tmp_path / "out.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": JPEG})
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert names(collect([str(tmp_path)]), tmp_path) == ["a.jpg"]
+    assert names(collect([str(tmp_path / "*.jpg")]), tmp_path) == ["a.jpg"]
+    (named,) = collect([str(tmp_path / "pipe.jpg")])
+    assert "is neither a picture nor a video" in str(named.problem)
