@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgan.engine.errors import EcganError, OptionError
+from ecgan.engine.errors import EcganError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +33,14 @@ def stderr() -> Console:
 
 def result(text: str) -> None:
     """Write one line of result to stdout."""
-    sys.stdout.write(f"{text}\n")
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"cannot write to stdout: {reason}") from error
 
 
 def json_result(document: Any) -> None:
@@ -79,6 +88,9 @@ def _line(label: str, style: str, message: str) -> None:
 
 def set_up() -> None:
     """Send the log to stderr and make names that a terminal cannot show printable."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the program was started with it closed
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  until the program ends
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

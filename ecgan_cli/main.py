@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ecgan.engine.errors import EcganError, InternalError, OutOfMemory
+from ecgan.engine.errors import EcganError, InternalError, out_of_memory
 
 from . import console
 from .commands import COMMANDS
@@ -80,8 +80,7 @@ def run() -> int:
     except EcganError as problem:
         return _fail(problem)
     except MemoryError:
-        hint = "close other programs, or take a smaller picture"
-        return _fail(OutOfMemory("memory ran out", hint))
+        return _fail(out_of_memory())
     except Exception as bug:  # noqa: BLE001  the last resort: any other exception is a bug
         return _fail(InternalError(bug))
     return 0

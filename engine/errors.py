@@ -92,6 +92,11 @@ class OutOfMemory(EcganError, RuntimeError):
     """Memory ran out; the hint says what to lower."""
 
 
+def out_of_memory() -> OutOfMemory:
+    """The message for a ``MemoryError``."""
+    return OutOfMemory("memory ran out", hint="close other programs, or take a smaller picture")
+
+
 class Diverged(EcganError, RuntimeError):
     """Training produced a value that is not finite."""
 

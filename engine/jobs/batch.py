@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from ..errors import EcganError, InternalError, OutputError, PartialFailure
+from ..errors import EcganError, InternalError, OutputError, PartialFailure, out_of_memory
 from ..media.output import check_output
 from .inputs import VIDEO, Task
 from .report import FileReport, Progress, UnmaskOptions
@@ -86,6 +86,9 @@ def _attempt(
     except EcganError as error:
         log.debug("'%s' failed", task.source.path, exc_info=True)
         report = _failed(task, error)
+    except MemoryError:
+        log.debug("'%s' failed", task.source.path, exc_info=True)
+        report = _failed(task, out_of_memory())
     except Exception as error:  # a bug met in one file must not lose the others
         log.debug("'%s' failed", task.source.path, exc_info=True)
         report = _failed(task, InternalError(error))

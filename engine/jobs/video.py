@@ -283,7 +283,8 @@ def _conclude(report: FileReport, options: UnmaskOptions) -> None:
     """Say what the user should know about the result as a whole."""
     if not report.frames_changed:
         report.status = "left alone"
-        why = "was painted" if report.faces else "shows a face"
-        report.notes.append(f"none of the {report.frames} frames {why}; nothing was written")
+        frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
+        why = "nothing was painted" if report.faces else "no face was found"
+        report.notes.append(f"nothing was written, since {why} in {frames}")
     elif not options.provenance:
         report.notes.append("not marked as synthetic, as asked by --no-provenance")

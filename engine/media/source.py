@@ -172,6 +172,9 @@ def behind_the_end(cut: Cut, source: Source) -> OptionError:
     """The error for a part that begins where the video has ended."""
     told = f", which lasts {float(source.duration):.2f} s" if source.duration else ""
     start = cut.start.text if cut.start else "0"
+    asked = cut.start.seconds if cut.start else None
+    if asked is not None and source.duration and asked < source.duration:
+        told += " by its header but is cut short"
     return OptionError(f"--start '{start}' lies behind the end of the video{told}")
 
 

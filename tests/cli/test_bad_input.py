@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 
 from ecgan_cli import main
 
-from .conftest import EXAMPLES, Run, files_in
+from .conftest import EXAMPLES, SCRIPT, Run, environment, files_in
 
 PHOTO = EXAMPLES / "astronaut_masked.jpg"
 CLIP = EXAMPLES / "astronaut_masked.mp4"
@@ -241,6 +242,32 @@ def test_full_disk_is_one_line(ecgan: Run, photo: Path, tmp_path: Path, model_fo
     assert "disk full" in done.stderr
     assert "Traceback" not in done.stderr
     assert not tiny.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_full_disk_behind_stdout_is_one_line(photo: Path, model_folder: Path, option: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "unmask", photo, "-m", model_folder, option],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+    assert done.returncode == 3
+    last = done.stderr.splitlines()[-1]
+    assert last == "ecgan: error: cannot write to stdout: no space left on device"
+    assert photo.with_name("photo.unmasked.jpg").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the shell's way of closing a descriptor")
+def test_works_without_stderr(photo: Path, model_folder: Path) -> None:
+    command = f'"{SCRIPT}" unmask "{photo}" -m "{model_folder}" 2>&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith(str(photo.with_name("photo.unmasked.jpg")))
 
 
 def test_huge_picture_is_refused_until_the_limit_is_lifted(

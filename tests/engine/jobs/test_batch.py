@@ -43,6 +43,8 @@ def fake_job(monkeypatch: pytest.MonkeyPatch) -> None:
             raise MediaError(f"'{source}' is damaged", hint="take another")
         if "bug" in source.name:
             raise ZeroDivisionError("division\nby zero")
+        if "large" in source.name:
+            raise MemoryError
         if "stop" in source.name:
             raise KeyboardInterrupt
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,12 @@ def test_a_bad_file_and_a_bug_stop_no_other(tasks: Callable[..., list[Task]]) ->
     assert (FakeUnmasker.opened, FakeUnmasker.closed) == (1, 1)
     with pytest.raises(PartialFailure, match="2 of 4 files failed"):
         check_reports(reports)
+
+
+def test_memory_that_runs_out_is_no_bug(tasks: Callable[..., list[Task]]) -> None:
+    reports = run(tasks("large.jpg", "z.jpg"))
+    assert [report.status for report in reports] == ["failed", "written"]
+    assert (reports[0].error, reports[0].exit_code) == ("memory ran out", 6)
 
 
 def test_the_only_file_fails_with_its_own_code(tasks: Callable[..., list[Task]]) -> None:

@@ -334,12 +334,12 @@ def test_mask_taken_off_is_let_go(clip: Callable[..., Any], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("fake", "faces", "reasons", "told"),
     [
-        (FakeUnmasker(faces=[]), 0, {}, "shows a face"),
+        (FakeUnmasker(faces=[]), 0, {}, "since no face was found in 25 frames"),
         (
             FakeUnmasker(covered=lambda _: False),
             1,
             {"no mask": 1},
-            "none of the 25 frames was painted",
+            "since nothing was painted in 25 frames",
         ),
     ],
 )

@@ -301,6 +301,16 @@ def test_cut_clips_chapters(clip: Callable[..., Any], tmp_path: Path) -> None:
     assert found == [("b", 0, pytest.approx(0.2)), ("c", pytest.approx(0.2), pytest.approx(0.4))]
 
 
+def test_cut_behind_what_is_left_of_a_short_file_says_so(
+    clip: Callable[..., Any], tmp_path: Path
+) -> None:
+    whole = clip().save(tmp_path / "a.mkv")
+    cut = tmp_path / "b.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(OptionError, match=r"lasts 1\.00 s by its header but is cut short"):
+        VideoReader(cut, parse_cut("0.9", None))
+
+
 @pytest.mark.parametrize(("start", "end"), [("2", None), ("25f", None), ("500f", "600f")])
 def test_cut_behind_the_end_is_refused(
     clip: Callable[..., Any], tmp_path: Path, start: str, end: str | None
