@@ -73,7 +73,7 @@ NoProvenance = Annotated[
     bool,
     typer.Option(
         "--no-provenance",
-        help="Do not mark the result as a synthetic composite.",
+        help="Do not mark the result as synthetic.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -114,7 +114,7 @@ MinFace = Annotated[
         "--min-face",
         metavar="PIXELS",
         min=1,
-        help="Leave faces lower than this alone.",
+        help="Leave faces alone that are not as high as this.",
         rich_help_panel=FACES,
     ),
 ]
@@ -132,7 +132,11 @@ Mask = Annotated[
 MaxPixels = Annotated[
     int,
     typer.Option(
-        "--max-pixels", metavar="N", min=1, help="Refuse larger pictures.", rich_help_panel=MEDIA
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        help="Refuse pictures with more pixels than this.",
+        rich_help_panel=MEDIA,
     ),
 ]
 Preset = Annotated[
@@ -151,7 +155,7 @@ Preset = Annotated[
     typer.Option(
         "--preset",
         metavar="NAME",
-        help="x264 preset of a video, ultrafast to veryslow.",
+        help="How hard to compress a video: ultrafast is quick and large, veryslow slow and small.",
         rich_help_panel=MEDIA,
         show_default="veryfast",
     ),
@@ -195,7 +199,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="FOLDER",
-        help="Folder with manifest.json and the networks it names.",
+        help="Folder with other networks, as ecgan export writes it.",
         rich_help_panel=RUNTIME,
         show_default="those that ship",
     ),
@@ -217,7 +221,11 @@ Device = Annotated[
 ]
 Precision = Annotated[
     Literal["fp32", "fp16"],
-    typer.Option("--precision", help="Arithmetic of the networks.", rich_help_panel=RUNTIME),
+    typer.Option(
+        "--precision",
+        help="Numbers the networks compute with; fp16 needs models that have it.",
+        rich_help_panel=RUNTIME,
+    ),
 ]
 Threads = Annotated[
     int | None,
@@ -252,7 +260,11 @@ DetectorModel = Annotated[
 # --- messages -----------------------------------------------------------------------------------
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print one JSON document on stdout.", rich_help_panel=MESSAGES),
+    typer.Option(
+        "--json",
+        help="Print one JSON document on stdout, for programs to read.",
+        rich_help_panel=MESSAGES,
+    ),
 ]
 Verbose = Annotated[
     bool,

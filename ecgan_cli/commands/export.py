@@ -21,13 +21,13 @@ def command(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="Gets the file and its row in manifest.json.",
+            help="Gets the model, and its entry in manifest.json.",
             show_default=False,
         ),
     ],
     licence: Annotated[
         str,
-        typer.Option("--licence", metavar="TEXT", help="Terms of the weights, for the manifest."),
+        typer.Option("--licence", metavar="TEXT", help="Terms on which others may use the result."),
     ] = "unstated",
     small: Annotated[
         Path | None,
@@ -41,9 +41,9 @@ def command(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a checkpoint as ONNX, checked against torch.
+    """Make a model for ecgan unmask from a checkpoint of ecgan train.
 
-    The folder also gets the detector and whichever of segmenter and generator it lacks, from
+    It becomes an ONNX file and is checked to paint what the checkpoint paints. The folder also gets the detector and whichever of segmenter and generator it lacks, from
     those that ship, so that it works at once in ecgan unmask --model FOLDER.
     """
     from ecgan.trainer.runs import export_checkpoint
