@@ -111,5 +111,7 @@ def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
 
 
 def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown preset 'bold' of the generator; choose from coarse, fine"):
+    with pytest.raises(
+        OptionError, match="unknown preset 'bold' of the generator; choose from coarse, fine"
+    ):
         runs.run_training("generator", tmp_path, preset="bold", config=None, overrides={})
