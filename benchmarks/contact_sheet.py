@@ -23,8 +23,8 @@ from ecgan.trainer.data import FaceSet, load_faces
 from ecgan.trainer.data.samples import draw_sample
 from ecgan.trainer.synth import wear_mask
 
-SHOWN_SOURCES = ("webmorph", "sd3")
-"""Sources whose pictures may be published; see THIRD_PARTY_NOTICES."""
+SHOWN = ("webmorph__london-", "sd3__")
+"""Beginnings of the names of pictures that may be published; see THIRD_PARTY_NOTICES."""
 
 CELL = 160
 COLUMNS = (AUTO, *EXPRESSIONS)
@@ -78,7 +78,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, default=None)
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--photo", type=Path, default=None, help="a row of this photo instead")
-    parser.add_argument("--sources", nargs="+", default=list(SHOWN_SOURCES))
     options = parser.parse_args(arguments)
     if options.photo is None and options.data is None:
         parser.error("name --data or --photo")
@@ -88,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
                 picture = photo_row(np.asarray(photo.convert("RGB")), unmasker)
         else:
             table = options.data / "faces" / "faces.csv"
-            chosen = load_faces(table).select("test", options.sources)
+            faces = load_faces(table).select("test")
+            chosen = FaceSet(record for record in faces if record.file.startswith(SHOWN))
             picture = sheet(chosen, unmasker, count=min(options.count, len(chosen)))
     Image.fromarray(picture).save(options.output, quality=88)
     sys.stdout.write(f"{options.output}\n")

@@ -48,13 +48,13 @@ def draw_masks(clip: Path, target: Path) -> None:
     """Write a clip of a bare face with the mask of ``benchmarks.flicker`` on every frame, H.264."""
     detector = DETECTORS["retinaface"]()
     with av.open(str(clip)) as source:
-        rate = source.streams.video[0].average_rate
+        video = source.streams.video[0]
+        rate, width, height = video.average_rate, video.width, video.height
     with av.open(str(target), "w") as out:
         stream = out.add_stream("libx264", rate=rate, options={"crf": "18", "preset": "veryfast"})
-        stream.pix_fmt = "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for masked in masked_frames(read_frames(clip), detector):
             if masked is not None:
-                stream.height, stream.width = masked.image.shape[:2]
                 out.mux(stream.encode(av.VideoFrame.from_ndarray(masked.image, format="rgb24")))
         out.mux(stream.encode(None))
 

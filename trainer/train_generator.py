@@ -7,6 +7,7 @@ the truth; then the generator learns from reconstruction, perception, expression
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 import time
@@ -43,7 +44,10 @@ from .validate import validate_generator
 logger = logging.getLogger(__name__)
 
 ASKED_RECONSTRUCTION = 0.1
-"""Weight of the reconstruction where another expression than the photo's own was asked for."""
+"""Weight of the reconstruction at the mouth where another expression than the photo's own was asked."""
+
+MOUTH, MOUTH_RADII = (127.0, 180.0), (50.0, 44.0)
+"""Ellipse of the 256 px crop inside which an expression moves the lower face most."""
 
 EXPRESSION_SMOOTHING = 0.3
 """Share of the target spread over all classes: being sure of the expression is worth little."""
@@ -141,7 +145,8 @@ class GeneratorRun:
         log: dict[str, Tensor] = {}
         if adversarial:
             log["d"] = self._step_discriminators(face, fake.detach(), painted, weights)
-        region = painted * torch.where(asked, ASKED_RECONSTRUCTION, 1.0)[:, None, None, None]
+        known = torch.where(asked[:, None, None, None], _apart_from_expression(face.shape[-1]), 1.0)
+        region = painted * known
         log |= self._reconstruction(output, coarse, face, region)
         loss = cfg.weight_l1 * log["l1"] + cfg.weight_gradient * log["gradient"]
         if "coarse" in log:
@@ -372,6 +377,18 @@ def draw_item(
         "weights": weights,
         "asked": np.array(asked),
     }
+
+
+@functools.lru_cache(maxsize=2)
+def _apart_from_expression(side: int) -> Tensor:
+    """(1, 1, side, side): how much of the truth holds where another expression was asked for.
+
+    An expression moves mouth and cheeks; jaw line, neck and background stay as they are.
+    """
+    y, x = torch.meshgrid(*(torch.arange(side) * 256 / side,) * 2, indexing="ij")
+    away = ((x - MOUTH[0]) / MOUTH_RADII[0]) ** 2 + ((y - MOUTH[1]) / MOUTH_RADII[1]) ** 2
+    share = (away - 0.6).clamp(0, 0.8) / 0.8
+    return (ASKED_RECONSTRUCTION + (1 - ASKED_RECONSTRUCTION) * share)[None, None]
 
 
 def _to_tensors(batch: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
