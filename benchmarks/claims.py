@@ -7,24 +7,22 @@ as ``ecgan unmask`` sees it: detected, aligned by its landmarks, and segmented.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
-import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ecgan.engine.detect.boxes import overlaps
 from ecgan.engine.pipeline import Unmasker
-from ecgan.engine.types import U8
+from ecgan.trainer.data import FaceSet, load_faces
 
 from .detection import LABELS, MATCH_IOU, MIN_HEIGHT, photos
 
-BARE_EVERY = 8
+SPLIT = "val"
+"""Bare faces that no network learned from."""
+
 ANY_HEIGHT = ", boxes of any height"
 
 
@@ -63,12 +61,13 @@ def masked_photos(folder: Path, unmasker: Unmasker, *, held_out: bool) -> dict[s
     return counts
 
 
-def bare_faces(folder: Path, unmasker: Unmasker, *, every: int) -> Counter[str]:
-    """Counts "faces", "found" and "claimed" over bare faces, one picture in ``every``."""
+def bare_faces(faces: FaceSet, unmasker: Unmasker) -> Counter[str]:
+    """Counts "faces", "found" and "claimed" over pictures of one bare face each."""
     counts: Counter[str] = Counter()
-    for image in _bare_pictures(folder, every):
-        faces = unmasker.detect(image)
-        largest = max(faces, key=lambda face: face.height, default=None)
+    for index in range(len(faces)):
+        image = faces.image(index)
+        found = unmasker.detect(image)
+        largest = max(found, key=lambda face: face.height, default=None)
         counts["faces"] += 1
         if largest is not None:
             counts["found"] += 1
@@ -77,24 +76,11 @@ def bare_faces(folder: Path, unmasker: Unmasker, *, every: int) -> Counter[str]:
     return counts
 
 
-def _bare_pictures(folder: Path, every: int) -> Iterator[U8]:
-    number = 0
-    shards = (path for path in sorted(folder.glob("*.tar")) if "coarse" not in path.name)
-    for shard in shards:
-        with tarfile.open(shard) as archive:
-            for member in archive:
-                number += 1
-                content = archive.extractfile(member)
-                if content is not None and number % every == 0:
-                    yield np.asarray(Image.open(io.BytesIO(content.read())).convert("RGB"))
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures of the networks that ship, or of a model folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the data sets")
     parser.add_argument("--models", type=Path, default=None)
-    parser.add_argument("--every", type=int, default=BARE_EVERY, help="one bare face in so many")
     options = parser.parse_args(arguments)
     with Unmasker(models=options.models) as unmasker:
         for held_out in (False, True):
@@ -104,8 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
                 size = "" if label.endswith(ANY_HEIGHT) else f", boxes of {MIN_HEIGHT} px and more"
                 what = f"{name} {label}{size}"
                 sys.stdout.write(f"{what}: {_line(row, row['boxes'])}\n")
-        row = bare_faces(options.data / "faces", unmasker, every=options.every)
-        sys.stdout.write(f"bare faces: {_line(row, row['faces'])}\n")
+        bare = load_faces(options.data / "faces" / "faces.csv").select(SPLIT)
+        row = bare_faces(bare, unmasker)
+        sys.stdout.write(f"bare faces of the {SPLIT} split: {_line(row, row['faces'])}\n")
     return 0
 
 

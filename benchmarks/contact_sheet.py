@@ -1,6 +1,6 @@
 """A sheet of faces: bare, with a drawn mask, and without it in every expression.
 
-``python -m ecgan.benchmarks.contact_sheet OUT.jpg --data DATA`` takes faces of the test split that may be
+``python -m ecgan.benchmarks.contact_sheet OUT.jpg --data DATA`` takes faces of the validation split that may be
 shown (the Face Research Lab London Set and generated portraits), every one of them in turn, so
 that nobody picks the good ones. ``--photo FILE`` makes a row of one photo instead: as it is, where
 is painted, happy, neutral.
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
                 picture = photo_row(np.asarray(photo.convert("RGB")), unmasker)
         else:
             table = options.data / "faces" / "faces.csv"
-            faces = load_faces(table).select("test")
+            faces = load_faces(table).select("val")
             chosen = FaceSet(record for record in faces if record.file.startswith(SHOWN))
             picture = sheet(chosen, unmasker, count=min(options.count, len(chosen)))
     Image.fromarray(picture).save(options.output, quality=88)

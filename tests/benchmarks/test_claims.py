@@ -54,5 +54,5 @@ def test_figures_of_photos_and_bare_faces_are_printed(
     assert claims.main([str(masked.parent)]) == 0
     printed = capsys.readouterr().out
     assert "with_mask, boxes of 48 px and more: 1, 1 found (100.0 %), mask claimed on 1" in printed
-    # 32 drawn faces, one in eight, and the higher of the two equal boxes is the first
-    assert "bare faces: 4, 4 found (100.0 %), mask claimed on 4" in printed
+    # 8 of the 32 drawn faces are for validation; of two equal boxes the first is taken
+    assert "bare faces of the val split: 8, 8 found (100.0 %), mask claimed on 8" in printed
