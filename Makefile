@@ -62,5 +62,5 @@ $(RUNTIME): $(VENV)/bin/python pyproject.toml constraints.txt
 	@touch $@
 
 $(DEV): $(VENV)/bin/python pyproject.toml constraints.txt
-	$(INSTALL) -e '.[train,dev]'
+	$(INSTALL) -e '.[train,rtx,openvino,dev]'
 	@touch $@ $(RUNTIME)
