@@ -88,6 +88,10 @@ class ParityError(EcganError, RuntimeError):
     """Two runtimes disagree by more than the stated tolerance."""
 
 
+class BuildFailed(EcganError, RuntimeError):
+    """An engine could not be built from a model file."""
+
+
 class OutOfMemory(EcganError, RuntimeError):
     """Memory ran out; the hint says what to lower."""
 
