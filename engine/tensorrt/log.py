@@ -1,0 +1,69 @@
+"""What TensorRT says: it seldom raises, so the reason of a failure is only in its log.
+
+A process has one log for each flavour. TensorRT keeps the first it is given for as long as
+anything lives that was made with it, and goes on talking to that one whatever it is given later.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .flavour import Flavour
+
+_logger = logging.getLogger(__name__)
+
+_ECHO = "catchCudaError"
+"""Marks lines that follow every error where no driver is; they hide the one that matters."""
+
+
+@dataclass(eq=False)  # a listener is itself, whatever it has heard
+class Lines:
+    """What was said while it was listened to, in order, each on one line.
+
+    Attributes:
+        errors: Errors, without those that only echo another.
+        warnings: Warnings.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+_listeners: list[Lines] = []
+
+
+@functools.cache
+def shared_log(flavour: Flavour) -> Any:
+    """The ``ILogger`` to hand to whatever of TensorRT asks for one."""
+    severity = flavour.module.ILogger.Severity
+
+    class Log(flavour.module.ILogger):  # type: ignore[misc,name-defined]
+        """Tells those who listen, and passes all but the flood of details on to our log."""
+
+        def log(self, level: Any, message: str) -> None:
+            line = " ".join(message.split())
+            for lines in _listeners:
+                if level in (severity.INTERNAL_ERROR, severity.ERROR) and _ECHO not in line:
+                    lines.errors.append(line)
+                elif level == severity.WARNING:
+                    lines.warnings.append(line)
+            if level != severity.VERBOSE:
+                _logger.debug("%s: %s", flavour.name, line)
+
+    return Log()
+
+
+@contextmanager
+def listening() -> Iterator[Lines]:
+    """Collect what TensorRT says within the block, from whichever thread."""
+    lines = Lines()
+    _listeners.append(lines)
+    try:
+        yield lines
+    finally:
+        _listeners.remove(lines)
