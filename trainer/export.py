@@ -51,7 +51,8 @@ class GeneratorContract(nn.Module):
         painted = (painted + 1) * 127.5
         # in levels, not in [-1, 1]: where the mask is 0 the input comes back bit for bit
         mixed = levels * (1 - hole) + painted.clamp(0, 255) * hole
-        return (mixed + 0.5).floor().to(torch.uint8).permute(0, 2, 3, 1)
+        # the cast comes last: TensorRT refuses uint8 anywhere but at the ends of a graph
+        return (mixed + 0.5).floor().permute(0, 2, 3, 1).to(torch.uint8)
 
 
 class SegmenterContract(nn.Module):
