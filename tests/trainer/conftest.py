@@ -13,7 +13,7 @@ import pytest
 
 from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.expressions import EXPRESSIONS
-from ecgan.trainer.data.faces import LANDMARK_COLUMNS
+from ecgan.trainer.data.tables import LANDMARK_COLUMNS
 
 FACES = 32
 

@@ -1,24 +1,20 @@
-"""From a face to a training sample: jitter, label, region in which the picture is real.
-
-Sample number i is a pure function of (seed, i): a stopped run resumes with exactly the samples
-it would have seen, without replaying any.
-"""
+"""From a face to a training sample: jitter, label, region in which the picture is real."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ecgan.engine.align import TEMPLATE_FFHQ_256, ZOOM_MIN, similarity, zoom_out
+from ecgan.engine.errors import DatasetError
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.types import CROP_SIZE, F32, U8
 
-from .faces import FaceSet
+from .faces import FaceRecord, FaceSet
+from .sources import HULL, SURROUND
 
 FLIP_ORDER = [1, 0, 2, 4, 3]
 """Landmarks after mirroring: left and right change places."""
@@ -26,14 +22,8 @@ FLIP_ORDER = [1, 0, 2, 4, 3]
 ZOOMED_SHARE = 0.4
 """Share of faces made smaller, as the engine does where a mask hangs below the crop."""
 
-BATCHES_AHEAD = 3
-"""Batches that may wait for the training step."""
-
-BLACK_SURROUND = frozenset({"affhull"})
-"""Sources that show the face's hull on black."""
-
-UTKFACE_BOX = (59, 83, 200, 224)
-"""x0, y0, x1, y1 at 256 px that UTKFace chips really cover; around it the edge is continued."""
+HULL_CENTRE, HULL_RADII = (127.5, 150.0), (72.0, 104.0)
+"""Ellipse at 256 px that holds brows to chin and both cheeks, and little else."""
 
 
 @dataclass(frozen=True)
@@ -109,87 +99,52 @@ def draw_sample(
             mirror = np.array([[-1, 0, size - 1], [0, 1, 0]], np.float32)
             matrix = _compose(mirror, matrix)
             landmarks = landmarks[FLIP_ORDER]
-    warped = _warp(image, matrix, size, black=record.source in BLACK_SURROUND)
+    warped = _warp(image, matrix, size, black=record.facts.region == SURROUND)
     return Sample(
         image=warped,
         landmarks=(landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32),
-        valid=_valid_region(record.source, warped, matrix, image.shape[0]),
+        valid=_valid_region(record, warped, matrix, image.shape[0], reduce),
         weights=_condition(record.label, record.file, conditions),
         source=record.source,
     )
 
 
-class SampleStream:
-    """Batches of an endless, weighted, seeded stream, prepared by a thread ahead of their use.
+def source_weights(
+    faces: FaceSet, shares: Mapping[str, float], *, balance: bool = False
+) -> np.ndarray:
+    """How often each row is drawn.
 
     Args:
-        draw: Makes item i from (row, generator).
-        weights: (rows,) how often each row comes, any positive scale.
-        batch: Items a batch.
-        seed: Item i depends on (seed, i) alone.
-        start: First item, for a resumed run.
+        faces: Rows.
+        shares: Source -> how often a picture of it comes; 1 for the rest.
+        balance: Whether every expression comes equally often among the labelled rows; what they
+            come together, and the unlabelled rows, stay as they are.
+
+    Returns:
+        (rows,) float64 >= 0.
+
+    Raises:
+        DatasetError: All are 0, or ``balance`` finds an expression without a picture.
     """
-
-    def __init__(
-        self,
-        draw: Callable[[int, np.random.Generator], Mapping[str, np.ndarray]],
-        weights: np.ndarray,
-        *,
-        batch: int,
-        seed: int,
-        start: int = 0,
-    ) -> None:
-        self._draw = draw
-        self._cumulative = np.cumsum(weights / weights.sum())
-        self._batch, self._seed, self._next = batch, seed, start
-        self._queue: queue.Queue[dict[str, np.ndarray] | BaseException] = queue.Queue(BATCHES_AHEAD)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="samples", daemon=True)
-        self._thread.start()
-
-    def item(self, number: int) -> Mapping[str, np.ndarray]:
-        """Item ``number`` of the stream."""
-        rng = np.random.default_rng([self._seed, number])
-        row = int(np.searchsorted(self._cumulative, rng.random(), side="right"))
-        return self._draw(min(row, len(self._cumulative) - 1), rng)
-
-    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
-        return self
-
-    def __next__(self) -> dict[str, np.ndarray]:
-        got = self._queue.get()
-        if isinstance(got, BaseException):
-            raise got
-        return got
-
-    def close(self) -> None:
-        """End the thread."""
-        self._stop.set()
-        while self._thread.is_alive():
-            try:
-                self._queue.get(timeout=0.1)
-            except queue.Empty:
-                continue
-
-    def _fill(self) -> None:
-        cv2.setNumThreads(1)
-        while not self._stop.is_set():
-            try:
-                items = [self.item(self._next + k) for k in range(self._batch)]
-                self._next += self._batch
-                got: dict[str, np.ndarray] | BaseException = {
-                    key: np.stack([item[key] for item in items]) for key in items[0]
-                }
-            except BaseException as error:  # noqa: BLE001 - handed to the consumer
-                got = error
-            self._queue.put(got)
-            if isinstance(got, BaseException):
-                return
+    weights = np.array([shares.get(r.source, 1.0) * r.weight for r in faces], np.float64)
+    if balance:
+        weights = _balanced(weights, np.array([r.label for r in faces]))
+    if not weights.sum() > 0:
+        raise DatasetError(
+            "no picture to train on: every source has the share 0, or the split is empty"
+        )
+    return weights
 
 
-def source_weights(faces: FaceSet, shares: Mapping[str, float]) -> np.ndarray:
-    """(rows,) float64 sampling weights: ``shares[source]`` a picture, 1 for the rest."""
-    return np.array([shares.get(r.source, 1.0) for r in faces], np.float64)
+def _balanced(weights: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    known = labels >= 0
+    totals = np.bincount(labels[known], weights[known], minlength=len(EXPRESSIONS))
+    empty = [name for name, total in zip(EXPRESSIONS, totals, strict=True) if total <= 0]
+    if empty:
+        raise DatasetError(f"no picture of '{empty[0]}', so the expressions cannot be balanced")
+    balanced = weights.copy()
+    balanced[known] *= totals.mean() / totals[labels[known]]
+    return balanced
 
 
 def _resize_matrix(scale: float) -> F32:
@@ -223,21 +178,44 @@ def _warp(image: U8, matrix: F32, size: int, *, black: bool) -> U8:
     )
 
 
-def _valid_region(source: str, warped: U8, matrix: F32, side: int) -> F32:
+def _valid_region(record: FaceRecord, warped: U8, matrix: F32, side: int, reduce: int) -> F32:
+    """Where a warped picture is photo and may be judged.
+
+    ``matrix`` leads to it from the picture as it was decoded: ``side`` pixels, reduced by ``reduce``.
+    """
     size = warped.shape[0]
-    if source in BLACK_SURROUND:
+    region = np.ones((size, size), np.float32)
+    if record.facts.photo is not None:
+        x0, y0, x1, y1 = (edge * side / CROP_SIZE for edge in record.facts.photo)
+        box = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+        region *= _polygon(box, matrix, size)
+    if record.photo is not None:
+        region *= _polygon((record.photo + 0.5) / reduce - 0.5, matrix, size)
+    if record.facts.region == SURROUND:
         hull = (warped.max(2) > 6).astype(np.uint8)
         hull = cv2.morphologyEx(hull, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
         # the hull's own edge is half black
-        return np.asarray(cv2.erode(hull, np.ones((3, 3), np.uint8)), np.float32)
-    if source == "utkface":
-        x0, y0, x1, y1 = (edge * side / CROP_SIZE for edge in UTKFACE_BOX)
-        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
-        corners = corners @ matrix[:, :2].T + matrix[:, 2]
-        region = np.zeros((size, size), np.uint8)
-        cv2.fillConvexPoly(region, np.round(corners).astype(np.int32), 1)
-        return region.astype(np.float32)
-    return np.ones((size, size), np.float32)
+        region *= cv2.erode(hull, np.ones((3, 3), np.uint8))
+    if record.facts.region == HULL:
+        outline = (_hull(record.landmarks) + 0.5) / reduce - 0.5
+        region *= _polygon(outline, matrix, size)
+    return region
+
+
+def _hull(landmarks: F32) -> F32:
+    """Outline of a face, (n, 2) float32 in the pixels of its landmarks."""
+    turns = np.linspace(0, 2 * np.pi, 48, endpoint=False, dtype=np.float32)
+    ellipse = np.stack([np.cos(turns), np.sin(turns)], 1) * np.float32(HULL_RADII)
+    to_face = similarity(TEMPLATE_FFHQ_256, landmarks)
+    return (ellipse + np.float32(HULL_CENTRE)) @ to_face[:, :2].T + to_face[:, 2]
+
+
+def _polygon(corners: F32, matrix: F32, size: int) -> F32:
+    """(size, size) float32, 1 inside corners (n, 2) of the picture that ``matrix`` warps."""
+    moved = corners @ matrix[:, :2].T + matrix[:, 2]
+    region = np.zeros((size, size), np.uint8)
+    cv2.fillConvexPoly(region, np.round(moved).astype(np.int32), 1)
+    return region.astype(np.float32)
 
 
 def _condition(label: int, file: str, conditions: Mapping[str, F32] | None) -> F32:
