@@ -7,10 +7,11 @@ networks are strongly typed everywhere and no precision flag is ever set.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import OptionError
+from ..errors import BackendUnavailable, OptionError
 from ..media.output import write_atomic
 from .driver import Gpu
 from .flavour import RTX, Flavour
@@ -18,6 +19,8 @@ from .sidecar import AMPERE_PLUS
 
 CURRENT = "current"
 PORTABLE = "portable"
+
+_TURING = "sm75"
 
 _logger = logging.getLogger(__name__)
 
@@ -46,11 +49,12 @@ def choose_targets(flavour: Flavour, target: str | None, gpu: Gpu | None) -> lis
 
     Raises:
         OptionError: The flavour cannot build for these.
+        BackendUnavailable: "current" without a GPU.
     """
     target = target or (PORTABLE if gpu is None else CURRENT)
     if target == CURRENT:
         if gpu is None:
-            raise OptionError(
+            raise BackendUnavailable(
                 "target 'current' needs a GPU, and none answers",
                 hint="name what to build for, as in --target sm86,sm89, or take --target portable",
             )
@@ -70,6 +74,21 @@ def choose_targets(flavour: Flavour, target: str | None, gpu: Gpu | None) -> lis
                 f"unknown target '{name}'; choose from {', '.join([*known, PORTABLE, CURRENT])}"
             )
     return sorted(set(names), key=names.index)
+
+
+def without_turing(
+    flavour: Flavour, targets: list[str], layers: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """Portable targets less Turing where the model has fp32 matrix products: RTX lacks those there.
+
+    Args:
+        flavour: What builds.
+        targets: All that the flavour knows.
+        layers: Kind of layer -> number type -> count.
+    """
+    if flavour.name != RTX or not layers.get("MATRIX_MULTIPLY", {}).get("float32"):
+        return targets
+    return [target for target in targets if target != _TURING]
 
 
 def set_targets(flavour: Flavour, config: Any, targets: list[str]) -> None:

@@ -1,0 +1,205 @@
+"""A model file becomes an engine, with its sidecar beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BackendUnavailable
+from ..media.output import write_atomic
+from .driver import Gpu, find_gpu
+from .explain import explain
+from .flavour import AUTO, RTX, Flavour, load_flavour
+from .log import Lines, listening, shared_log
+from .network import (
+    check_batches,
+    check_inputs,
+    check_precision,
+    inputs_of,
+    layers_by_type,
+    outputs_of,
+    parse_model,
+    precision_of,
+    read_model,
+)
+from .progress import BuildProgress, make_monitor
+from .sidecar import Sidecar, runs_on
+from .versions import (
+    CURRENT,
+    PORTABLE,
+    choose_targets,
+    load_timing_cache,
+    save_timing_cache,
+    set_targets,
+    without_turing,
+)
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What to build.
+
+    Attributes:
+        flavour: "tensorrt", "rtx", or "auto" for the first that is usable; with targets that are
+            named, "auto" is "rtx", which alone can build for other GPUs.
+        target: "current", "portable", or names such as "sm86,sm89"; None for "current" where a GPU
+            answers and "portable" elsewhere.
+        precision: "fp16" or "fp32" to refuse a model that computes in the other; None to accept it.
+        min_batch: Smallest batch.
+        opt_batch: Batch to be fastest for.
+        max_batch: Largest batch, at most 16.
+        workspace_mib: Most memory that one layer may take for scratch, in MiB.
+        timing_cache: File of timings to begin with and to add to; full TensorRT only.
+    """
+
+    flavour: str = AUTO
+    target: str | None = None
+    precision: str | None = None
+    min_batch: int = 1
+    opt_batch: int = 4
+    max_batch: int = 16
+    workspace_mib: int = 1024
+    timing_cache: Path | None = None
+
+
+def build_engine(
+    onnx: Path, target: Path, options: BuildOptions, progress: BuildProgress | None = None
+) -> Sidecar:
+    """Build an engine and write it, whole or not at all, with its sidecar.
+
+    Args:
+        onnx: The model file, behind the contract of ``ecgan.engine.contract``.
+        target: Path of the engine; an existing one is replaced.
+        options: What to build.
+        progress: Is told how far the build is, and may raise to stop it, KeyboardInterrupt too.
+
+    Returns:
+        What was built.
+
+    Raises:
+        OptionError: Batches, targets or precision that do not fit the model or the flavour.
+        BackendUnavailable: No TensorRT is usable, or a GPU is needed and none answers.
+        ModelMissing: There is no such model file.
+        InputError: TensorRT cannot read or run the model.
+        BuildFailed: TensorRT failed for another reason, which the message carries.
+        OutOfMemory: The GPU's memory ran out.
+        OutputError: The files cannot be written.
+    """
+    check_batches(options.min_batch, options.opt_batch, options.max_batch)
+    flavour = load_flavour(_flavour_for(options))
+    gpu = _answering_gpu()
+    targets = choose_targets(flavour, options.target, gpu)
+    content = read_model(onnx)
+    started = time.perf_counter()
+    build = _Build(flavour, options, content, onnx)
+    if options.target == PORTABLE or (options.target is None and gpu is None):
+        targets = without_turing(flavour, targets, build.layers)
+    plan = build.run(targets, progress)
+    sidecar = Sidecar(
+        flavour=flavour.name,
+        version=flavour.version,
+        targets=targets,
+        device=gpu.name if gpu is not None and runs_on(targets, gpu.capability) else "",
+        precision=precision_of(build.layers),
+        layers=build.layers,
+        inputs=build.inputs,
+        outputs=build.outputs,
+        min_batch=options.min_batch,
+        opt_batch=options.opt_batch,
+        max_batch=options.max_batch,
+        onnx=onnx.name,
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        plan_sha256=hashlib.sha256(plan).hexdigest(),
+        plan_bytes=len(plan),
+        build_s=round(time.perf_counter() - started, 3),
+        peak_memory_mib=round(peak_memory_mib(), 1),
+        parity={},
+    )
+    write_atomic(target, plan)
+    sidecar.save(target)
+    return sidecar
+
+
+def peak_memory_mib() -> float:
+    """Most memory that this process has had in use, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MIB if sys.platform == "darwin" else peak / 1024
+
+
+def _flavour_for(options: BuildOptions) -> str:
+    named = options.target not in (None, CURRENT, PORTABLE)
+    return RTX if options.flavour == AUTO and named else options.flavour
+
+
+def _answering_gpu() -> Gpu | None:
+    try:
+        return find_gpu()
+    except BackendUnavailable:
+        return None
+
+
+class _Build:
+    """One run of TensorRT's builder.
+
+    Args:
+        flavour: What builds.
+        options: What to build.
+        content: The model file.
+        onnx: Its path, for messages.
+    """
+
+    def __init__(self, flavour: Flavour, options: BuildOptions, content: bytes, onnx: Path) -> None:
+        self._flavour, self._options, self._onnx = flavour, options, onnx
+        self._builder = self._make_builder()
+        self._model = parse_model(flavour, self._builder, content, onnx)
+        self.inputs = inputs_of(self._model.network)
+        self.outputs = outputs_of(self._model.network)
+        self.layers = layers_by_type(self._model.network)
+        check_inputs(onnx, self.inputs)
+        if options.precision is not None:
+            check_precision(onnx, self.layers, options.precision)
+
+    def run(self, targets: list[str], progress: BuildProgress | None) -> bytes:
+        """Build for targets as ``choose_targets`` gives them, and return the engine's bytes."""
+        with listening() as said:
+            config = self._configure(targets, said)
+            monitor = None
+            if progress is not None:
+                monitor = make_monitor(self._flavour, progress)
+                config.progress_monitor = monitor
+            plan = self._builder.build_serialized_network(self._model.network, config)
+        if monitor is not None and monitor.stopped is not None:
+            raise monitor.stopped
+        if plan is None:
+            raise explain(said.errors, self._onnx)
+        save_timing_cache(config, self._options.timing_cache)
+        return bytes(plan)
+
+    def _make_builder(self) -> Any:
+        with listening() as said:
+            try:
+                return self._flavour.module.Builder(shared_log(self._flavour))
+            except TypeError as error:  # how a factory that failed shows in Python
+                raise explain([*said.errors, str(error)], self._onnx) from error
+
+    def _configure(self, targets: list[str], said: Lines) -> Any:
+        options = self._options
+        config = self._builder.create_builder_config()
+        workspace = self._flavour.module.MemoryPoolType.WORKSPACE
+        config.set_memory_pool_limit(workspace, options.workspace_mib * MIB)
+        set_targets(self._flavour, config, targets)
+        load_timing_cache(self._flavour, config, options.timing_cache)
+        profile = self._builder.create_optimization_profile()
+        for tensor in self.inputs:
+            batches = (options.min_batch, options.opt_batch, options.max_batch)
+            profile.set_shape(tensor.name, *((batch, *tensor.shape[1:]) for batch in batches))
+        if config.add_optimization_profile(profile) < 0:
+            raise explain(said.errors, self._onnx)
+        return config
