@@ -7,4 +7,5 @@ COMMANDS = {
     "unmask": "ecgan_cli.commands.unmask",
     "train": "ecgan_cli.commands.train",
     "export": "ecgan_cli.commands.export",
+    "build-engine": "ecgan_cli.commands.build_engine",
 }

@@ -42,7 +42,7 @@ def shared_log(flavour: Flavour) -> Any:
     """The ``ILogger`` to hand to whatever of TensorRT asks for one."""
     severity = flavour.module.ILogger.Severity
 
-    class Log(flavour.module.ILogger):  # type: ignore[misc,name-defined]
+    class Log(flavour.module.ILogger):  # type: ignore[name-defined]
         """Tells those who listen, and passes all but the flood of details on to our log."""
 
         def log(self, level: Any, message: str) -> None:

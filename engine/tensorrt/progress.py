@@ -22,7 +22,7 @@ def make_monitor(flavour: Flavour, progress: BuildProgress) -> Any:
         long as the build runs.
     """
 
-    class Monitor(flavour.module.IProgressMonitor):  # type: ignore[misc,name-defined]
+    class Monitor(flavour.module.IProgressMonitor):  # type: ignore[name-defined]
         """Turns TensorRT's nested phases into one share that never falls."""
 
         def __init__(self) -> None:
