@@ -16,6 +16,7 @@ from ecgan.trainer.checkpoint import load_checkpoint, save_checkpoint
 from ecgan.trainer.config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
 from ecgan.trainer.data import SampleStream, load_folder
 from ecgan.trainer.data.samples import source_weights
+from ecgan.trainer.export import export_checkpoint
 from ecgan.trainer.networks.fast import FastGenerator
 from ecgan.trainer.train_generator import GeneratorRun, draw_item, train_generator
 from ecgan.trainer.train_segmenter import train_segmenter
@@ -90,7 +91,7 @@ def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_p
     )
     train_segmenter(config, tmp_path / "run", load_folder(faces_folder))
     folder = tmp_path / "models"
-    runs.export_checkpoint(
+    export_checkpoint(
         tmp_path / "run" / "checkpoints" / "last.pt", folder, licence="test weights"
     )
     manifest = load_manifest(folder)
@@ -106,7 +107,7 @@ def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_p
 def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "x.pt", {"ema": FastGenerator((8, 8, 8, 8), (4, 4)).state_dict()})
     with pytest.raises(ModelMismatch, match="not a checkpoint of ecgan train"):
-        runs.export_checkpoint(tmp_path / "x.pt", tmp_path / "m", licence="none")
+        export_checkpoint(tmp_path / "x.pt", tmp_path / "m", licence="none")
     assert not (tmp_path / "m" / "manifest.json").exists()
 
 

@@ -16,8 +16,8 @@ from .ecgan import Ecgan, EcganBaseline
 GENERATOR_KEY = "gen"
 
 
-def load_authors_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Read the generator's weights out of a checkpoint of the authors' code.
+def load_authors_generator(path: Path) -> Ecgan:
+    """Build the generator that a checkpoint of the authors' code holds, in evaluation mode.
 
     Only tensors are unpickled. The file names no settings, so the input range is the user's to
     know: the published data set feeds ImageNet-normalised pictures, everything else [-1, 1].
@@ -26,13 +26,25 @@ def load_authors_checkpoint(path: Path) -> dict[str, Tensor]:
         path: A file with ``gen`` and, beside it, the discriminators and optimisers.
 
     Returns:
-        State dictionary for ``Ecgan``, or for ``EcganBaseline`` if it has no label table.
+        ``Ecgan``, or ``EcganBaseline`` if the file has no label table.
 
     Raises:
         ModelMissing: There is no such file.
         ModelMismatch: It is no checkpoint, or holds another network.
     """
-    document = load_checkpoint(path)
+    return generator_of(load_checkpoint(path), path)
+
+
+def generator_of(document: Any, path: Path) -> Ecgan:
+    """The same from a file already read.
+
+    Args:
+        document: What the file holds.
+        path: Its name, for messages.
+
+    Raises:
+        ModelMismatch: It is no checkpoint of the authors' code, or holds another network.
+    """
     if not isinstance(document, dict):
         raise ModelMismatch(f"'{path}' holds a '{type(document).__name__}', expected a dictionary")
     if GENERATOR_KEY not in document:
@@ -45,17 +57,6 @@ def load_authors_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict):
         raise ModelMismatch(f"'{GENERATOR_KEY}' of '{path}' is not a state dictionary")
     _check(state, path)
-    return state
-
-
-def load_authors_generator(path: Path) -> Ecgan:
-    """Build the generator that a checkpoint of the authors' code holds, in evaluation mode.
-
-    Raises:
-        ModelMissing: There is no such file.
-        ModelMismatch: It is no checkpoint, or holds another network.
-    """
-    state = load_authors_checkpoint(path)
     network = _class_of(state)()
     network.load_state_dict(state)
     return network.eval()

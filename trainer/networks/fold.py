@@ -107,7 +107,7 @@ def _fold_stage(conv: nn.Conv2d, norm: nn.BatchNorm2d, side: int) -> nn.Conv2d:
     # A tap is `dilation` pixels from the centre: on a map no wider it always lands outside.
     dead = side <= dilation
     weight = conv.weight[:, :, 1:2, 1:2] if dead else conv.weight
-    folded_weight, folded_bias = _fold_batch_norm(weight, _bias_of(conv), norm)
+    folded_weight, folded_bias = fold_norm(weight, conv.bias, norm)
     padding = 0 if dead else dilation
     folded = nn.Conv2d(
         conv.in_channels, conv.out_channels, weight.shape[-1], padding=padding, dilation=dilation
@@ -117,17 +117,23 @@ def _fold_stage(conv: nn.Conv2d, norm: nn.BatchNorm2d, side: int) -> nn.Conv2d:
     return folded
 
 
-def _bias_of(conv: nn.Conv2d) -> Tensor:
-    return torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+def fold_norm(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Make a batch norm part of the convolution before it.
 
+    Args:
+        weight: (outputs, inputs, k, k).
+        bias: (outputs,), or None for zeros.
+        norm: The norm after it, with running statistics.
 
-def _fold_batch_norm(weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias, in float64, of a convolution that includes the norm after it."""
+    Returns:
+        Weight and bias of a convolution that includes the norm, float64.
+
+    Raises:
+        ValueError: The norm keeps no running statistics.
+    """
     mean, variance = norm.running_mean, norm.running_var
     if mean is None or variance is None:
         raise ValueError("a batch norm without running statistics cannot be folded")
     scale = norm.weight.double() / torch.sqrt(variance.double() + norm.eps)
-    return (
-        weight.double() * scale[:, None, None, None],
-        (bias.double() - mean.double()) * scale + norm.bias.double(),
-    )
+    shift = -mean.double() if bias is None else bias.double() - mean.double()
+    return weight.double() * scale[:, None, None, None], shift * scale + norm.bias.double()
