@@ -58,9 +58,31 @@ def build_model(
         model = onnx.load(scratch)
     finally:
         scratch.unlink(missing_ok=True)
+    cast_first(model)
     make_canonical(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def cast_first(model: onnx.ModelProto) -> None:
+    """Let every byte input meet its Cast before anything else: TensorRT takes no other node there."""
+    graph = model.graph
+    for value in graph.input:
+        if value.type.tensor_type.elem_type != TensorProto.UINT8:
+            continue
+        users = [node for node in graph.node if value.name in node.input]
+        cast = next(node for node in users if node.op_type == "Cast")
+        for node in users:
+            if node.op_type != "Cast":
+                node.input[:] = [cast.output[0] if n == value.name else n for n in node.input]
+        others = [node for node in graph.node if node is not cast]
+        _set_nodes(graph, [cast, *others])
+
+
+def _set_nodes(graph: onnx.GraphProto, nodes: list[onnx.NodeProto]) -> None:
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)
 
 
 def make_canonical(model: onnx.ModelProto) -> None:
@@ -108,10 +130,7 @@ def store_half(model: onnx.ModelProto) -> None:
         casts.append(
             helper.make_node("Cast", [stored], [name], f"{name}.cast", to=TensorProto.FLOAT)
         )
-    # order only has to be topological
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    _set_nodes(graph, [*casts, *graph.node])  # order only has to be topological
 
 
 def save_model(model: onnx.ModelProto, path: Path) -> None:
