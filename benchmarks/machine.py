@@ -6,7 +6,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from ecgan.engine.backends.ort import usable_cores
+from ecgan.engine.backends.checks import usable_cores
 
 LIBRARIES = ("numpy", "torch", "onnxruntime")
 CPUINFO = Path("/proc/cpuinfo")

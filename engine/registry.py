@@ -49,3 +49,16 @@ class Registry(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def add(self, name: str, target: str) -> None:
+        """Register an entry from outside, for a part that this package must not name itself.
+
+        Args:
+            name: New name; adding the same entry again changes nothing.
+            target: ``"package.module:attribute"``.
+
+        Raises:
+            OptionError: The name stands for something else already.
+        """
+        if self._entries.setdefault(name, target) != target:
+            raise OptionError(f"{self.kind} '{name}' is registered twice, now as '{target}'")

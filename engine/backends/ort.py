@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from ..errors import BackendUnavailable, EcganError, ModelMismatch, OptionError, OutOfMemory
+from ..errors import BackendUnavailable, EcganError, ModelMismatch, OutOfMemory
 from .base import Array, TensorSpec
+from .checks import check_feeds, cuda_index, one_line, thread_count
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ class OrtBackend:
             BackendUnavailable: ONNX Runtime or the device is not there.
             ModelMismatch: ONNX Runtime refuses the file.
         """
-        index = _cuda_index(device)
+        index = cuda_index(device)
         runtime = _runtime()
         errors = _error_classes(runtime)
         options = _session_options(runtime, threads)
@@ -78,7 +77,7 @@ class OrtBackend:
         try:
             session = runtime.InferenceSession(str(path), options, providers=[_CPU])
         except errors as error:
-            raise ModelMismatch(f"onnxruntime refuses '{path}': {_one_line(error)}") from error
+            raise ModelMismatch(f"onnxruntime refuses '{path}': {one_line(error)}") from error
         return cls(session, "cpu", errors)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -98,11 +97,11 @@ class OrtBackend:
         session = self._session
         if session is None:
             raise EcganError("the model is closed")
-        _check_feeds(self.inputs, feeds)
+        check_feeds(self.inputs, feeds)
         try:
             values = session.run(None, dict(feeds))
         except self._errors as error:
-            text = _one_line(error)
+            text = one_line(error)
             if isinstance(error, MemoryError) or "alloc" in text.lower():
                 raise OutOfMemory(
                     f"onnxruntime ran out of memory on {self.device}: {text}",
@@ -121,7 +120,7 @@ def _runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise BackendUnavailable(
-            f"onnxruntime cannot be imported: {_one_line(error)}", hint="pip install onnxruntime"
+            f"onnxruntime cannot be imported: {one_line(error)}", hint="pip install onnxruntime"
         ) from error
     # Its C++ side writes warnings to stderr by itself; every failure also reaches us as an
     # exception, so nothing is lost by leaving it only its last words.
@@ -137,34 +136,15 @@ def _error_classes(runtime: Any) -> tuple[type[Exception], ...]:
 
 
 def _session_options(runtime: Any, threads: int | None) -> Any:
-    if threads is not None and threads < 1:
-        raise OptionError(f"threads '{threads}' is below 1")
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = threads or usable_cores()
+    options.intra_op_num_threads = thread_count(threads)
     options.inter_op_num_threads = 1
     # Several networks take turns here. The idle threads of each would spin and steal the cores
     # from the next network and from the video coder.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: with an affinity set, fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cuda_index(device: str) -> int | None:
-    """Number of the card that is asked for by name; None for "auto" and "cpu"."""
-    if device in ("auto", "cpu"):
-        return None
-    found = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
-    if found is None:
-        raise OptionError(f"unknown device '{device}'; expected auto, cpu, or cuda:N")
-    return int(found[1] or 0)
 
 
 def _open_on_cuda(
@@ -202,21 +182,3 @@ def _specs(nodes: Any) -> dict[str, TensorSpec]:
         shape = tuple(size if isinstance(size, int) else None for size in node.shape)
         specs[node.name] = TensorSpec(np.dtype(_DTYPES[node.type]), shape)
     return specs
-
-
-def _check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) -> None:
-    if feeds.keys() != inputs.keys():
-        raise ModelMismatch(f"the model takes {sorted(inputs)}, got {sorted(feeds)}")
-    for name, spec in inputs.items():
-        array = feeds[name]
-        fits = len(array.shape) == len(spec.shape) and all(
-            wanted in (None, size) for wanted, size in zip(spec.shape, array.shape, strict=True)
-        )
-        if array.dtype != spec.dtype or not fits:
-            raise ModelMismatch(
-                f"input '{name}' is {spec.dtype} {spec.shape}, got {array.dtype} {array.shape}"
-            )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
