@@ -39,6 +39,19 @@ class _RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s")
 
 
+def _bars() -> RichProgress:
+    return RichProgress(
+        TextColumn("{task.description}", markup=False, table_column=_name_column()),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=console.stderr(),
+        transient=True,
+        disable=console.is_quiet() or not console.stderr().is_terminal,
+    )
+
+
 class BatchProgress:
     """Shows how far a batch is; use as a context manager.
 
@@ -49,16 +62,7 @@ class BatchProgress:
 
     def __init__(self, files: int, check: Callable[[], None]) -> None:
         self._check = check
-        self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False, table_column=_name_column()),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-            console=console.stderr(),
-            transient=True,
-            disable=console.is_quiet() or not console.stderr().is_terminal,
-        )
+        self._bars = _bars()
         self._files: TaskID | None = None
         if files > 1:
             self._files = self._bars.add_task("files", total=files, unit="files")
@@ -89,3 +93,29 @@ class BatchProgress:
             self._bars.update(bar, completed=done, total=total)
 
         return progress
+
+
+class CountProgress:
+    """One bar over a known number of things; use as a context manager.
+
+    Args:
+        unit: What is counted.
+        check: Called after each; may raise to stop.
+    """
+
+    def __init__(self, unit: str, check: Callable[[], None]) -> None:
+        self._check = check
+        self._bars = _bars()
+        self._task = self._bars.add_task(unit, total=None, unit=unit)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def update(self, done: int, total: int) -> None:
+        """Move to ``done`` of ``total``."""
+        self._bars.update(self._task, completed=done, total=total)
+        self._check()

@@ -5,6 +5,7 @@ A command's module imports nothing heavy at its top: listing the commands import
 
 COMMANDS = {
     "unmask": "ecgan_cli.commands.unmask",
+    "prepare": "ecgan_cli.commands.prepare",
     "train": "ecgan_cli.commands.train",
     "export": "ecgan_cli.commands.export",
     "build-engine": "ecgan_cli.commands.build_engine",

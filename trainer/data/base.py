@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from ecgan.engine.errors import DatasetError
 from ecgan.engine.types import U8
@@ -35,7 +36,13 @@ class Picture:
 
 
 class Reader(ABC):
-    """One form in which data sets lie on a disk; a class without state."""
+    """One form in which data sets lie on a disk; a class without state.
+
+    Attributes:
+        has_landmarks: Whether ``faces`` works, so that training can read this form as it is.
+    """
+
+    has_landmarks: ClassVar[bool] = False
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:

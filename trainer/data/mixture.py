@@ -1,4 +1,4 @@
-"""Data named by text: `PATH`, `READER:PATH`, with a weight `PATH=2.0`; one or several mixed."""
+"""Data named by text: `PATH`, `READER:PATH`, with a weight `PATH=2.0`; several as `ONE,OTHER=0.5`."""
 
 from __future__ import annotations
 
@@ -73,17 +73,25 @@ def parse_spec(text: str) -> DataSpec:
     return DataSpec(Path(named[2]), named[1], weight)
 
 
+def split_specs(text: str) -> list[str]:
+    """Names of data with commas between; a path that exists as it is written is one."""
+    if Path(text).exists():
+        return [text]
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def load_data(data: str | Sequence[str]) -> FaceSet:
     """The faces of one or several data sets.
 
     Args:
-        data: What ``parse_spec`` reads, or several of it; their weights go into the rows.
+        data: What ``parse_spec`` reads, or several of it, in a list or with commas between; their
+            weights go into the rows.
 
     Raises:
         OptionError: A name that cannot be read.
         DatasetError: Nothing named, a data set that is missing or broken, or one without landmarks.
     """
-    texts = [data] if isinstance(data, str) else list(data)
+    texts = split_specs(data) if isinstance(data, str) else list(data)
     if not texts:
         raise DatasetError("no data named", hint='data = ["FOLDER"], as ecgan prepare writes it')
     specs = [parse_spec(text) for text in texts]

@@ -4,5 +4,6 @@ from .base import Covering, Palette
 from .distract import distract
 from .styles import MASK_STYLES
 from .wear import mask_shape, wear_mask
+from .wearing import POSES
 
-__all__ = ["MASK_STYLES", "Covering", "Palette", "distract", "mask_shape", "wear_mask"]
+__all__ = ["MASK_STYLES", "POSES", "Covering", "Palette", "distract", "mask_shape", "wear_mask"]

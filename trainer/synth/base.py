@@ -6,8 +6,9 @@ are radians.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
@@ -165,8 +166,11 @@ class Paint:
 class MaskStyle(Protocol):
     """One kind of mask; a class without state."""
 
-    def shape(self, rng: np.random.Generator) -> MaskShape:
-        """Draw an outline, worn as such masks are worn."""
+    KINDS: ClassVar[Mapping[str, float]]
+    """Cuts of this style -> how often each is drawn; the shares sum to 1."""
+
+    def shape(self, rng: np.random.Generator, kind: str) -> MaskShape:
+        """Draw the outline of one of `KINDS` as it should sit, with its loops or straps."""
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour and relief for a window of the picture."""

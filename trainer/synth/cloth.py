@@ -1,29 +1,28 @@
-"""Cloth masks: sewn cups, flat double layers, stretch masks and neck gaiters in any colour."""
+"""Cloth masks: sewn cups, flat double layers and stretch masks in any colour."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
 from ecgan.engine.types import F32
 
-from . import colors, folds, patterns
+from . import colors, folds, patterns, valve
 from .base import Band, Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, side_angle, wear
+from .wearing import ear_loops, side_angle
 
 
 class ClothMask:
     """Any colour or print, soft folds, sometimes a seam down the middle."""
 
-    def shape(self, rng: np.random.Generator) -> MaskShape:
-        """Draw an outline: sewn, pleated flat, stretch with broad ears, or a gaiter."""
-        roll = rng.random()
-        if roll < 0.62:
-            return self._sewn(rng)
-        if roll < 0.93:
-            return self._stretch(rng)
-        return self._gaiter(rng)
+    KINDS: ClassVar[Mapping[str, float]] = {"sewn": 0.66, "stretch": 0.34}
+
+    def shape(self, rng: np.random.Generator, kind: str) -> MaskShape:
+        """Draw an outline: sewn cups, or a stretch mask with broad ears."""
+        return self._sewn(rng) if kind == "sewn" else self._stretch(rng)
 
     def _sewn(self, rng: np.random.Generator) -> MaskShape:
         peak, chin = rng.uniform(132, 152), rng.uniform(230, 256)
@@ -41,7 +40,7 @@ class ClothMask:
             corner=rng.uniform(0, 9),
             radius=radius,
         )
-        return replace(wear(shape, rng), bands=ear_loops(rng, (1.0, 4.2)))
+        return replace(shape, bands=ear_loops(rng, (1.0, 4.2)))
 
     def _stretch(self, rng: np.random.Generator) -> MaskShape:
         peak, chin = rng.uniform(132, 150), rng.uniform(230, 254)
@@ -60,21 +59,7 @@ class ClothMask:
         )
         ear = Band(rng.uniform(0.3, 0.6), rng.uniform(1.5, 2.0), side, rng.uniform(3, 11), 0.0)
         sides = [(ear,) if rng.random() < 0.75 else () for _ in range(2)]
-        return replace(wear(shape, rng), bands=(sides[0], sides[1]))
-
-    def _gaiter(self, rng: np.random.Generator) -> MaskShape:
-        peak = rng.uniform(136, 158)
-        shape = MaskShape(
-            side_angle=rng.uniform(1.3, 1.6),
-            peak_y=peak,
-            side_top_y=peak + rng.uniform(-4, 22),
-            side_bottom_y=rng.uniform(236, 280),
-            chin_y=rng.uniform(248, 290),
-            top_power=rng.uniform(1.0, 2.4),
-            taper=rng.uniform(-0.05, 0.2),
-            radius=rng.uniform(76, 86),
-        )
-        return wear(shape, rng)
+        return replace(shape, bands=(sides[0], sides[1]))
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour or print, seam, hem and folds."""
@@ -89,11 +74,21 @@ class ClothMask:
             relief += self._seam(cloth, rng)
         if rng.random() < 0.2:
             relief += self._pleats(cloth, rng)
+        if rng.random() < 0.08:
+            valve.draw(cloth, rng, albedo, relief)
         roll = rng.random()
         band = base if roll < 0.5 else colors.neutral(rng, 0.03, 0.2)
         if roll > 0.75:
             band = colors.neutral(rng, 0.85, 0.97)
+        if rng.random() < 0.15:
+            self._bind(cloth, rng, albedo, band)
         return Paint(albedo, relief, band)
+
+    def _bind(self, cloth: Cloth, rng: np.random.Generator, albedo: F32, color: F32) -> None:
+        """A ribbon sewn round the edge, of the loops' colour."""
+        inner = np.minimum(np.minimum(cloth.from_top, cloth.from_bottom), cloth.from_side)
+        on = np.clip((np.float32(rng.uniform(3, 9)) - inner) * cloth.px + 0.5, 0.0, 1.0)
+        albedo += on[..., None] * (color - albedo)
 
     def _seam(self, cloth: Cloth, rng: np.random.Generator) -> F32:
         lit = np.float32(rng.uniform(-0.1, 0.1)) * np.tanh(cloth.u * 6.0)

@@ -7,9 +7,11 @@ import numpy as np
 
 from ecgan.engine.types import F32, U8
 
-from . import colors, occlude
+from . import colors, occlude, shield
 from .degrade import degrade_picture
 from .geometry import FaceFrame, fill
+
+_SHIELDED = 0.08
 
 
 def distract(face: U8, landmarks: F32, rng: np.random.Generator) -> U8:
@@ -28,6 +30,8 @@ def distract(face: U8, landmarks: F32, rng: np.random.Generator) -> U8:
         occlude.draw(canvas, face, frame, rng)
     elif roll < 0.37:
         _thing(canvas, frame, rng)
+    if rng.random() < _SHIELDED:
+        shield.draw(canvas, frame, rng)
     if rng.random() < 0.3:
         _lighting(canvas, rng)
     if rng.random() < 0.3:

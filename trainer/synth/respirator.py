@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
 from ecgan.engine.types import F32
 
-from . import colors, folds
+from . import colors, folds, valve
 from .base import Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, head_straps, side_angle, wear
+from .wearing import ear_loops, head_straps, side_angle
 
 _STRAPS = [
     colors.rgb(238, 238, 234),
@@ -25,11 +27,11 @@ _STRAPS = [
 class Respirator:
     """Stiff cloth with sharp ridges, often a valve and a printed line of text."""
 
-    def shape(self, rng: np.random.Generator) -> MaskShape:
+    KINDS: ClassVar[Mapping[str, float]] = {"folded": 0.6, "cup": 0.4}
+
+    def shape(self, rng: np.random.Generator, kind: str) -> MaskShape:
         """Draw an outline: a shield pointed at bridge and chin, or a rounder cup."""
-        if rng.random() < 0.6:
-            return self._folded(rng)
-        return self._cup(rng)
+        return self._folded(rng) if kind == "folded" else self._cup(rng)
 
     def _folded(self, rng: np.random.Generator) -> MaskShape:
         peak, chin = rng.uniform(131, 149), rng.uniform(232, 257)
@@ -48,7 +50,7 @@ class Respirator:
             radius=radius,
         )
         bands = ear_loops(rng, (1.2, 3.6)) if rng.random() < 0.8 else head_straps(rng, (2.5, 6))
-        return replace(wear(shape, rng), bands=bands)
+        return replace(shape, bands=bands)
 
     def _cup(self, rng: np.random.Generator) -> MaskShape:
         peak, chin = rng.uniform(131, 148), rng.uniform(230, 254)
@@ -67,7 +69,7 @@ class Respirator:
             corner=rng.uniform(2, 8),
             radius=radius,
         )
-        return replace(wear(shape, rng), bands=head_straps(rng, (2.0, 5.5)))
+        return replace(shape, bands=head_straps(rng, (2.0, 5.5)))
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour, ridges, nose strip, text and valve."""
@@ -82,7 +84,7 @@ class Respirator:
         if rng.random() < 0.35:
             self._text(cloth, rng, albedo)
         if rng.random() < 0.25:
-            self._valve(cloth, rng, albedo, relief)
+            valve.draw(cloth, rng, albedo, relief)
         band = colors.near(colors.pick(rng, _STRAPS, [5, 2, 2, 1, 0.7]), rng)
         return Paint(albedo, relief, band)
 
@@ -134,18 +136,3 @@ class Respirator:
             ink[inside] = letters[level[inside] + 4 * row, column[inside]]
         dark = np.float32(rng.uniform(0.25, 0.8))
         albedo *= 1.0 - dark * cv2.GaussianBlur(ink, (3, 3), 0.7)[..., None]
-
-    def _valve(self, cloth: Cloth, rng: np.random.Generator, albedo: F32, relief: F32) -> None:
-        a0 = rng.uniform(18, 34) * rng.choice([-1, 0, 1])
-        v0, radius = rng.uniform(0.45, 0.62), rng.uniform(8, 14)
-        dx, dy = cloth.across - a0, (cloth.v - v0) * cloth.height
-        power = 2.0 if rng.random() < 0.6 else 5.0
-        r = (np.abs(dx / radius) ** power + np.abs(dy / radius) ** power) ** (1.0 / power)
-        on = np.clip((1.0 - r) * radius * cloth.px + 0.5, 0.0, 1.0)[..., None]
-        plastic = (
-            colors.neutral(rng, 0.6, 0.95) if rng.random() < 0.6 else colors.neutral(rng, 0.05, 0.5)
-        )
-        albedo += on * (plastic - albedo)
-        rim = folds.line(r - 0.92, 0.08) - 1.2 * folds.line(r - 1.06, 0.09)
-        slots = np.sin(dy * np.float32(rng.uniform(0.9, 1.6))) * (r < 0.75)
-        relief += np.float32(rng.uniform(0.1, 0.3)) * (rim + 0.5 * slots)

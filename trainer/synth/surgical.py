@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from ecgan.engine.types import F32
 
 from . import colors, folds
 from .base import Cloth, MaskShape, Paint, Palette
-from .wearing import ear_loops, side_angle, wear
+from .wearing import ear_loops, side_angle
 
 _TRAIN = [
     colors.rgb(150, 200, 232),  # light blue
@@ -22,14 +24,16 @@ _TRAIN = [
     colors.rgb(140, 146, 152),  # grey
     colors.rgb(60, 100, 160),  # dark blue
 ]
-_TRAIN_WEIGHTS = [5, 3, 4, 2.5, 2.5, 1, 1, 0.7]
+_TRAIN_WEIGHTS = [5, 3, 7, 2.5, 2.5, 1, 1, 0.7]
 _HELD_OUT = [colors.rgb(165, 222, 190), colors.rgb(178, 160, 215)]
 
 
 class Surgical:
     """Pleats across, a wire over the nose, welded edges, thin ear loops."""
 
-    def shape(self, rng: np.random.Generator) -> MaskShape:
+    KINDS: ClassVar[Mapping[str, float]] = {"pleated": 1.0}
+
+    def shape(self, rng: np.random.Generator, kind: str) -> MaskShape:
         """Draw an outline: a wide rectangle that bows over nose and chin."""
         peak = rng.uniform(135, 152)
         side = peak + rng.uniform(0, 16)
@@ -48,7 +52,7 @@ class Surgical:
             corner=rng.uniform(0, 5),
             radius=radius,
         )
-        return replace(wear(shape, rng), bands=ear_loops(rng, (1.0, 3.0)))
+        return replace(shape, bands=ear_loops(rng, (1.0, 3.0)))
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour, pleats, wire and edges."""
@@ -57,8 +61,8 @@ class Surgical:
         relief += folds.hem(cloth, rng, rng.uniform(2.5, 5.0), rng.uniform(0.02, 0.14))
         if rng.random() < 0.4:
             relief += self._welds(cloth, rng)
-        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.2))
-        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.14))
+        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.26))
+        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.24))
         relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.03))
         albedo = np.broadcast_to(base, (*cloth.u.shape, 3)).copy()
         if rng.random() < 0.35:  # white inner layer turned out along the top
@@ -81,11 +85,20 @@ class Surgical:
         total = np.zeros_like(cloth.u)
         middle = 1.0 - cloth.u**2
         wobble = folds.noise(cloth, rng, (1, 4)) * 0.012
+        total += self._slopes(cloth, rng, first, (last - first) / max(count - 1, 1), wobble)
         for v0 in np.linspace(first, last, count):
             d = (cloth.v - np.float32(v0) - (v0 - 0.5) * opened * middle - wobble) * cloth.height
             fade = 0.55 + 0.45 * np.clip(folds.noise(cloth, rng, (1, 3)), -1, 1)
             total += folds.step(d, strength, 0.5 * strength, rng.uniform(1.2, 4.5)) * fade
         return total
+
+    def _slopes(
+        self, cloth: Cloth, rng: np.random.Generator, first: float, pitch: float, wobble: F32
+    ) -> F32:
+        """Each strip between two pleats leans out at its top: lit there, darker towards the next."""
+        strip = np.mod((cloth.v - np.float32(first) - wobble) / np.float32(pitch), 1.0)
+        depth = np.clip(0.6 + 0.6 * folds.noise(cloth, rng, (3, 4)), -0.3, 1.4)
+        return np.float32(rng.uniform(0.0, 0.26)) * depth * (0.45 - strip)
 
     def _welds(self, cloth: Cloth, rng: np.random.Generator) -> F32:
         """Rows of welded points along the top edge."""

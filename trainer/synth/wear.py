@@ -7,7 +7,7 @@ import numpy as np
 
 from ecgan.engine.types import F32, U8
 
-from . import occlude
+from . import occlude, shield
 from .base import Covering, MaskShape, MaskStyle, Palette
 from .degrade import degrade_picture
 from .geometry import FaceFrame, cloth_of, draw_bands, fill, outline, window_of
@@ -15,6 +15,8 @@ from .light import Light, light_of
 from .styles import draw_style
 
 _OCCLUDED = 0.08
+_SHIELDED = 0.02
+_COLLAR_Y = 262.0  # cloth that reaches below here lies over collar and hair
 _TUCKED = 0.6  # share of masks that go behind the picture's own hair and the face's outline
 
 
@@ -35,7 +37,7 @@ def mask_shape(
     Raises:
         OptionError: The style is unknown.
     """
-    shape = draw_style(style, rng).shape(rng)
+    _, shape = draw_style(style, rng)
     frame = FaceFrame.of(landmarks)
     return np.maximum(fill(outline(shape, frame), size), draw_bands(shape, frame, size))
 
@@ -46,6 +48,8 @@ def wear_mask(
     rng: np.random.Generator,
     style: str | None = None,
     *,
+    kind: str | None = None,
+    pose: str | None = None,
     palette: Palette = "train",
     degrade: bool = True,
 ) -> Covering:
@@ -56,31 +60,34 @@ def wear_mask(
         landmarks: (5, 2) float32 eyes, nose tip, mouth corners in its pixels.
         rng: Source of every choice: the same state gives the same pixels.
         style: A name of `MASK_STYLES`; drawn by weight where None.
+        kind: One of the style's `KINDS`; drawn by weight where None.
+        pose: How it is worn, a name of `POSES`; drawn by weight where None.
         palette: "held-out" uses colours and patterns that "train" never does.
         degrade: Also draw the contact shadow on the skin, now and then a hand, hair or glasses
-            over the mask (cut out of the label), and blur, noise and JPEG over the whole
+            over the mask (cut out of the label) or a clear shield, and blur, noise and JPEG over the whole
             picture. Without it every pixel where the mask is 0 stays as it was.
 
     Raises:
-        OptionError: The style is unknown.
+        OptionError: The style, kind or pose is unknown.
     """
     size = face.shape[0]
-    kind = draw_style(style, rng)
-    shape = kind.shape(rng)
+    drawn, shape = draw_style(style, rng, kind=kind, pose=pose)
     frame = FaceFrame.of(landmarks)
     light = light_of(face, frame, rng)
     body = _soften(fill(outline(shape, frame), size), light.blur)
     bands = _soften(draw_bands(shape, frame, size), light.blur) * (1.0 - body)
-    if rng.random() < _TUCKED:
+    if rng.random() < _TUCKED and shape.chin_y < _COLLAR_Y:
         behind = 1.0 - occlude.in_front(face, frame)
         body, bands = body * behind, bands * behind
     mask = body + bands
     canvas = face.astype(np.float32)
     if degrade:
         _contact_shadow(canvas, mask, frame, rng)
-    _lay(canvas, body, bands, kind, shape, frame, light, rng, palette)
+    _lay(canvas, body, bands, drawn, shape, frame, light, rng, palette)
     if degrade and rng.random() < _OCCLUDED:
         mask = mask * (1.0 - occlude.draw(canvas, face, frame, rng))
+    if degrade and rng.random() < _SHIELDED:
+        shield.draw(canvas, frame, rng)
     image = np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
     if degrade:
         image = degrade_picture(image, rng)

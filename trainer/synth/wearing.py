@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from ecgan.engine.errors import OptionError
+
 from .base import Band, MaskShape
+
+WELL, NOSE_FREE, AT_CHIN, CROOKED = "well", "nose free", "at the chin", "crooked"
+POSES = {NOSE_FREE: 0.065, AT_CHIN: 0.025, CROOKED: 0.05, WELL: 0.86}
+"""How masks are worn -> share of people who do."""
 
 _LOOP_SEEN = 0.75
 """Share of loops that no hair hides."""
@@ -17,40 +23,47 @@ def side_angle(half_width: float, radius: float) -> float:
     return float(np.arcsin(min(half_width / radius, 0.985)))
 
 
-def wear(shape: MaskShape, rng: np.random.Generator) -> MaskShape:
-    """Move a well-worn mask the way people wear it: one in seven slips."""
-    how = rng.random()
+def wear(shape: MaskShape, rng: np.random.Generator, pose: str | None = None) -> MaskShape:
+    """Move a well-worn mask the way people wear it.
+
+    Args:
+        shape: A mask as it should sit.
+        rng: Source of randomness.
+        pose: A name of `POSES`; drawn by its share where None.
+
+    Raises:
+        OptionError: The pose is unknown.
+    """
+    roll = rng.random()
+    if pose is None:
+        names = list(POSES)
+        shares = np.cumsum([POSES[name] for name in names])
+        pose = names[min(int(np.searchsorted(shares, roll, side="right")), len(names) - 1)]
+    if pose not in POSES:
+        raise OptionError(f"unknown pose '{pose}'; choose from {', '.join(POSES)}")
     shift = (float(rng.normal(0, 1.5)), float(rng.normal(0, 2.0)))
     tilt, lean = float(rng.normal(0, 0.02)), float(rng.normal(0, 2.0))
-    if how < 0.065:  # nose free
+    if pose == NOSE_FREE:
         low = rng.uniform(14, 30)
-        return replace(
-            shape,
-            peak_y=shape.peak_y + low,
-            side_top_y=shape.side_top_y + 0.6 * low,
-            side_bottom_y=shape.side_bottom_y + 0.2 * low,
-            chin_y=shape.chin_y + 0.15 * low,
-            shift=shift,
-            tilt=tilt,
-            lean=lean,
-        )
-    if how < 0.09:  # at the chin, mouth free
+        shape = _lowered(shape, low, 0.6 * low, 0.2 * low, 0.15 * low)
+    elif pose == AT_CHIN:
         low = rng.uniform(55, 72)
-        return replace(
-            shape,
-            peak_y=shape.peak_y + low,
-            side_top_y=shape.side_top_y + 0.55 * low,
-            side_bottom_y=shape.side_bottom_y + 0.3 * low,
-            chin_y=shape.chin_y + rng.uniform(5, 25),
-            shift=shift,
-            tilt=tilt,
-            lean=lean,
-        )
-    if how < 0.14:  # crooked or half off
+        shape = _lowered(shape, low, 0.55 * low, 0.3 * low, rng.uniform(5, 25))
+    elif pose == CROOKED:
         tilt = float(rng.choice([-1, 1]) * rng.uniform(0.07, 0.2))
         shift = (float(rng.normal(0, 7)), float(rng.normal(2, 6)))
         lean = float(rng.normal(0, 8))
     return replace(shape, shift=shift, tilt=tilt, lean=lean)
+
+
+def _lowered(shape: MaskShape, peak: float, top: float, bottom: float, chin: float) -> MaskShape:
+    return replace(
+        shape,
+        peak_y=shape.peak_y + peak,
+        side_top_y=shape.side_top_y + top,
+        side_bottom_y=shape.side_bottom_y + bottom,
+        chin_y=shape.chin_y + chin,
+    )
 
 
 def ear_loops(

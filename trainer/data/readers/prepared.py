@@ -13,6 +13,8 @@ from ..tables import load_folder
 class Prepared(Reader):
     """`faces/*.csv` with tar shards; `expressions/expressions.csv` and `sources.toml` where wanted."""
 
+    has_landmarks = True
+
     def recognises(self, path: Path) -> bool:
         """Whether it has a folder `faces` with a table."""
         return any((path / "faces").glob("*.csv"))
