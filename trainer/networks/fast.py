@@ -2,7 +2,7 @@
 
 The trunk is a U-Net on the four-fold reduced picture; the expression scales and shifts every
 block (a constant input plane, as in the paper, is weak); the aligned crop lets the trunk know
-where it is by coordinates and a learned constant. A light head adds detail at 128 and 256 px.
+where it is by coordinates and a learned constant. A light head adds detail.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ecgan.engine.expressions import EXPRESSIONS
 
-from .blocks import Down, Film, GlobalMix, ResBlock, Up, conv, coordinates
+from .blocks import Down, GlobalMix, ResBlock, Up, conv, coordinates
 
 TRUNK_SIDE = 64
 EMBEDDING = 64
@@ -35,7 +35,6 @@ class Trunk(nn.Module):
         c0, c1, c2, c3 = widths
         self.register_buffer("grid", coordinates(TRUNK_SIDE), persistent=False)
         self.stem = conv(6, c0, bias=True)
-        self.enter = ResBlock(c0, EMBEDDING)
         self.down1, self.block1 = Down(c0, c1), ResBlock(c1, EMBEDDING)
         self.down2, self.block2 = Down(c1, c2), ResBlock(c2, EMBEDDING)
         self.down3 = Down(c2, c3)
@@ -54,7 +53,7 @@ class Trunk(nn.Module):
         x = self.stem(torch.cat([reduced, grid], 1))
         if detail is not None:
             x = x + detail
-        x0 = self.enter(x, embedding)
+        x0 = torch.relu(x)
         x1 = self.block1(self.down1(x0), embedding)
         x2 = self.block2(self.down2(x1), embedding)
         x = self.down3(x2) + self.constant
@@ -67,48 +66,40 @@ class Trunk(nn.Module):
 
 
 class Head(nn.Module):
-    """Detail at 128 and 256 px on top of the trunk's features.
+    """Detail on top of the trunk's features: worked out at 128 px, each place then paints 2x2 pixels.
 
     Features (N, C0, 64, 64), coarse picture (N, 3, 64, 64), masked picture and hole
-    (N, 4, 256, 256), embedding (N, E) -> picture (N, 3, 256, 256).
+    (N, 4, 256, 256) -> picture (N, 3, 256, 256).
     """
 
-    def __init__(self, width: int, width_128: int, width_256: int) -> None:
+    def __init__(self, width: int, width_128: int) -> None:
         super().__init__()
-        self.skip_128 = nn.Conv2d(4, width_128, 2, 2)
-        self.up_128 = nn.ConvTranspose2d(width, width_128, 2, 2)
-        self.film = Film(width_128, EMBEDDING)
-        self.conv_128a = conv(width_128, width_128, bias=True)
-        self.conv_128b = conv(width_128, width_128, bias=True)
-        self.up_256 = nn.ConvTranspose2d(width_128, width_256, 2, 2)
-        self.skip_256 = nn.Conv2d(4, width_256, 1)
-        self.to_rgb = conv(width_256, 3, bias=True)
-        for parameter in self.to_rgb.parameters():
+        self.skip = nn.Conv2d(4, width_128, 2, 2)
+        self.up = nn.ConvTranspose2d(width, width_128, 2, 2)
+        self.mix = conv(width_128, width_128, bias=True)
+        self.to_pixels = conv(width_128, 12, bias=True)
+        for parameter in self.to_pixels.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(
-        self, features: Tensor, coarse: Tensor, masked: Tensor, embedding: Tensor
-    ) -> Tensor:
-        x = torch.relu(self.up_128(features) + self.skip_128(masked))
-        hidden = torch.relu(self.film(self.conv_128a(x), embedding))
-        x = torch.relu(x + self.conv_128b(hidden))
-        x = torch.relu(self.up_256(x) + self.skip_256(masked))
-        enlarged = F.interpolate(coarse, scale_factor=4, mode="bilinear", align_corners=False)
-        return enlarged + self.to_rgb(x)
+    def forward(self, features: Tensor, coarse: Tensor, masked: Tensor) -> Tensor:
+        x = torch.relu(self.up(features) + self.skip(masked))
+        x = torch.relu(x + self.mix(x))
+        enlarged = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        return F.pixel_shuffle(self.to_pixels(x) + enlarged.repeat_interleave(4, 1), 2)
 
 
 class FastGenerator(nn.Module):
     """Picture, hole, expression -> painted picture.
 
     Args:
-        widths: Channels at 64, 32, 16 and 8 px.
-        head: Channels at 128 and 256 px.
+        widths: Channels at 64, 32, 16 and 8 px; multiples of 16 are what runtimes compute with.
+        head: Channels at 128 px.
     """
 
     def __init__(
         self,
-        widths: Sequence[int] = (40, 88, 176, 256),
-        head: Sequence[int] = (20, 12),
+        widths: Sequence[int] = (48, 96, 160, 240),
+        head: int = 32,
     ) -> None:
         super().__init__()
         self.embed = nn.Sequential(
@@ -118,7 +109,7 @@ class FastGenerator(nn.Module):
         self.trunk = Trunk(widths)
         self.detail = nn.Conv2d(4, widths[0], 4, 4, bias=False)
         nn.init.zeros_(self.detail.weight)
-        self.head = Head(widths[0], *head)
+        self.head = Head(widths[0], head)
 
     def coarse(self, reduced: Tensor, weights: Tensor) -> Tensor:
         """First stage of training, without the head.
@@ -146,4 +137,4 @@ class FastGenerator(nn.Module):
         masked = torch.cat([picture * (1 - hole), hole], 1)
         embedding = self.embed(weights)
         features, coarse = self.trunk(F.avg_pool2d(masked, 4), self.detail(masked), embedding)
-        return self.head(features, coarse, masked, embedding), coarse
+        return self.head(features, coarse, masked), coarse

@@ -16,8 +16,8 @@ from ecgan.trainer.networks.window_discriminator import WindowDiscriminator, low
 
 def generator() -> FastGenerator:
     torch.manual_seed(0)
-    network = FastGenerator((8, 12, 16, 24), (4, 4)).eval()
-    nn.init.normal_(network.head.to_rgb.weight, 0, 0.1)
+    network = FastGenerator((8, 12, 16, 24), 8).eval()
+    nn.init.normal_(network.head.to_pixels.weight, 0, 0.1)
     for module in network.modules():
         if isinstance(module, Film):
             nn.init.normal_(module.affine.weight, 0, 0.2)
@@ -70,7 +70,7 @@ def test_the_coarse_stage_trains_the_trunk_that_the_whole_network_uses() -> None
     reduced = torch.rand(2, 4, 64, 64)
     network.coarse(reduced, torch.zeros(2, 7)).sum().backward()
     assert network.trunk.stem.weight.grad is not None
-    assert network.head.to_rgb.weight.grad is None
+    assert network.head.to_pixels.weight.grad is None
 
 
 def test_the_segmenter_answers_at_full_size() -> None:
