@@ -105,7 +105,7 @@ def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_p
 
 
 def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "x.pt", {"ema": FastGenerator((8, 8, 8, 8), (4, 4)).state_dict()})
+    save_checkpoint(tmp_path / "x.pt", {"ema": FastGenerator((8, 8, 8, 8), 8).state_dict()})
     with pytest.raises(ModelMismatch, match="not a checkpoint of ecgan train"):
         export_checkpoint(tmp_path / "x.pt", tmp_path / "m", licence="none")
     assert not (tmp_path / "m" / "manifest.json").exists()
