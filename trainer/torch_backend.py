@@ -1,0 +1,104 @@
+"""Torch as a runtime of model files: the reference that the others are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from ecgan.engine.backends import BACKENDS
+from ecgan.engine.backends.base import Array, TensorSpec
+from ecgan.engine.backends.checks import check_feeds, cuda_index, one_line, thread_count
+from ecgan.engine.errors import BackendUnavailable, EcganError, OutOfMemory
+
+
+def register() -> None:
+    """Make the backend known to the engine, which itself never names torch."""
+    BACKENDS.add("torch", "ecgan.trainer.torch_backend:TorchBackend")
+
+
+class TorchBackend:
+    """A model file run by torch, node by node. See ``Backend`` for the contract.
+
+    ``run`` may be called from several threads at once. The number of threads to compute with is
+    torch's own: it holds for the whole process.
+    """
+
+    name = "torch"
+
+    def __init__(self, module: Any, device: str) -> None:
+        self.device = device
+        self.inputs: Mapping[str, TensorSpec] = module.inputs
+        self.outputs: Mapping[str, TensorSpec] = module.outputs
+        self._module = module
+
+    @classmethod
+    def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
+        """Load a model file.
+
+        Args:
+            path: The model file, already verified.
+            device: "auto" (a card where torch has one, else the CPU), "cpu" or "cuda:N".
+            threads: Threads to compute with on the CPU; None for one per usable core.
+
+        Raises:
+            OptionError: ``device`` is not of that form, or ``threads`` is below 1.
+            BackendUnavailable: Torch, onnx or the device is not there.
+            ModelMismatch: The file is no model, or holds a node that is not known here.
+        """
+        index, count = cuda_index(device), thread_count(threads)
+        try:
+            import torch
+
+            from .torch_graph import load_graph
+        except ImportError as error:
+            raise BackendUnavailable(
+                f"backend 'torch' cannot be used: {one_line(error)}",
+                hint="pip install 'ecgan[train]'",
+            ) from error
+        cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if index is not None and index >= cards:
+            raise BackendUnavailable(
+                f"device '{device}' cannot be used by torch here",
+                hint="install a torch that is built for CUDA, or take --device cpu",
+            )
+        torch.set_num_threads(count)
+        where = "cpu" if device == "cpu" or not cards else f"cuda:{index or 0}"
+        return cls(load_graph(path).to(where), where)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Compute all outputs.
+
+        Args:
+            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
+
+        Returns:
+            Output name -> array.
+
+        Raises:
+            ModelMismatch: The feeds do not fit the model's inputs.
+            OutOfMemory: Memory ran out.
+            EcganError: Torch failed otherwise, or the model is closed.
+        """
+        import torch
+
+        module = self._module
+        if module is None:
+            raise EcganError("the model is closed")
+        check_feeds(self.inputs, feeds)
+        try:
+            with torch.inference_mode():
+                given = [torch.from_numpy(feeds[name]).to(self.device) for name in self.inputs]
+                found = [value.cpu().numpy() for value in module(*given)]
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise OutOfMemory(
+                f"torch ran out of memory on {self.device}",
+                hint="close other programs, or use --device cpu",
+            ) from error
+        except RuntimeError as error:
+            raise EcganError(f"torch failed on {self.device}: {one_line(error)}") from error
+        return dict(zip(self.outputs, found, strict=True))
+
+    def close(self) -> None:
+        """Release the model. Further calls of ``run`` are errors."""
+        self._module = None
