@@ -207,7 +207,10 @@ Model = Annotated[
 Backend = Annotated[
     str,
     typer.Option(
-        "--backend", metavar="NAME", help="What runs the networks.", rich_help_panel=RUNTIME
+        "--backend",
+        metavar="NAME",
+        help="What runs the networks: onnxruntime, openvino, tensorrt or torch.",
+        rich_help_panel=RUNTIME,
     ),
 ]
 Device = Annotated[
@@ -220,10 +223,10 @@ Device = Annotated[
     ),
 ]
 Precision = Annotated[
-    Literal["fp32", "fp16"],
+    Literal["fp32", "fp16", "bf16", "int8"],
     typer.Option(
         "--precision",
-        help="Numbers the networks compute with; fp16 needs models that have it.",
+        help="Numbers the networks compute with: fp16 and int8 need models that have it, bf16 needs --backend openvino.",
         rich_help_panel=RUNTIME,
     ),
 ]

@@ -80,7 +80,9 @@ def command(
 
         def open_unmasker() -> Unmasker:
             from ecgan.engine.pipeline import Unmasker
+            from ecgan.trainer.torch_backend import register
 
+            register()
             return Unmasker(
                 models=model,
                 backend=backend,
