@@ -17,14 +17,15 @@ class Generator:
     Args:
         backend: The opened generator.
         auto: Whether it can do without an expression, from the manifest.
+        expressions: Whether it can be asked for one, from the manifest.
 
     Raises:
         ModelMismatch: The model does not have a generator's inputs and output.
     """
 
-    def __init__(self, backend: Backend, *, auto: bool) -> None:
+    def __init__(self, backend: Backend, *, auto: bool, expressions: bool = True) -> None:
         self.backend = backend
-        self.auto = auto
+        self.auto, self.expressions = auto, expressions
         self._output = output_name(backend, "generator")
 
     def paint(self, crops: U8, masks: F32, weights: F32) -> U8:
@@ -39,8 +40,13 @@ class Generator:
             (N, 256, 256, 3) uint8 RGB, equal to ``crops`` where the mask is below 1/510.
 
         Raises:
-            OptionError: A row of weights is all zeros and the model cannot do that.
+            OptionError: A row of weights is all zeros and the model cannot do that, or one is not
+                and the model knows no expressions.
         """
+        if not self.expressions and weights.any():
+            raise OptionError(
+                "this generator knows no expressions", hint="leave --expression out, or say auto"
+            )
         if not self.auto and len(weights) and not weights.any(axis=1).all():
             raise OptionError(
                 "this generator cannot do expression 'auto'",

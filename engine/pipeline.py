@@ -103,7 +103,9 @@ class Unmasker:
         with self._lock:
             if self._generator is None:
                 entry = self._entries[GENERATOR]
-                self._generator = Generator(self._open(entry), auto=entry.auto)
+                self._generator = Generator(
+                    self._open(entry), auto=entry.auto, expressions=bool(entry.classes)
+                )
             return self._generator
 
     def detect(self, frame: U8) -> list[Face]:

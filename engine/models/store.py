@@ -37,8 +37,9 @@ def verified_path(folder: Path, entry: ModelEntry, precision: str = "fp32") -> P
         name, expected = entry.precisions[precision], entry.precision_sha256[precision]
     else:
         raise OptionError(
-            f"model '{entry.name}' has no '{precision}' file",
-            hint=f"choose from {', '.join(['fp32', *entry.precisions])}",
+            f"model '{entry.name}' has no '{precision}' file, "
+            f"only {', '.join(['fp32', *entry.precisions])}",
+            hint="make one: ecgan export CHECKPOINT --output FOLDER, then --model FOLDER",
         )
     path = folder / name
     try:

@@ -57,6 +57,15 @@ def test_no_crop_gives_no_paint(generator: Generator) -> None:
     assert generator.paint(*_inputs(0)).shape == (0, 256, 256, 3)
 
 
+def test_an_expression_is_refused_by_a_model_that_knows_none(generator: Generator) -> None:
+    deaf = Generator(generator.backend, auto=True, expressions=False)
+    crops, masks, weights = _inputs(1)
+    with pytest.raises(OptionError, match="knows no expressions"):
+        deaf.paint(crops, masks, weights)
+    found = deaf.paint(crops, masks, np.zeros_like(weights))
+    np.testing.assert_array_equal(found, generator.paint(crops, masks, np.zeros_like(weights)))
+
+
 def test_auto_is_refused_by_a_model_that_needs_an_expression(generator: Generator) -> None:
     crops, masks, weights = _inputs(2)
     needy = Generator(generator.backend, auto=False)

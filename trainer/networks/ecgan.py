@@ -129,32 +129,38 @@ class Ecgan(nn.Module):
         classes: Number of expressions; 0 for a network that knows none.
         dropout: Share of values dropped in the first three blocks in training.
         shared_norm: See ``AtrousChain``; the authors' checkpoints need True.
+        width: Channels at full size, a multiple of 8; the published network has 32.
     """
 
     def __init__(
-        self, *, classes: int = CLASSES, dropout: float = 0.5, shared_norm: bool = True
+        self,
+        *,
+        classes: int = CLASSES,
+        dropout: float = 0.5,
+        shared_norm: bool = True,
+        width: int = WIDTH,
     ) -> None:
         super().__init__()
         self.classes = classes
         if classes:
             self.label_emb = nn.Embedding(classes, classes)
-        self.upfeature = PointConv(PICTURE_CHANNELS + classes, WIDTH)
-        self.contract1 = Contract(WIDTH, norm=False, dropout=dropout)
-        self.contract2 = Contract(2 * WIDTH, dropout=dropout)
-        self.contract3 = Contract(4 * WIDTH, dropout=dropout)
-        self.contract4 = Contract(8 * WIDTH)
-        self.contract5 = Contract(16 * WIDTH)
-        self.atrous_conv = AtrousChain(32 * WIDTH, shared_norm=shared_norm)
-        self.expand0 = Expand(32 * WIDTH)
-        self.expand1 = Expand(16 * WIDTH)
-        self.expand2 = Expand(8 * WIDTH)
-        self.expand3 = Expand(4 * WIDTH)
-        self.expand4 = Expand(2 * WIDTH)
-        self.downfeature = PointConv(WIDTH, 3)
+        self.upfeature = PointConv(PICTURE_CHANNELS + classes, width)
+        self.contract1 = Contract(width, norm=False, dropout=dropout)
+        self.contract2 = Contract(2 * width, dropout=dropout)
+        self.contract3 = Contract(4 * width, dropout=dropout)
+        self.contract4 = Contract(8 * width)
+        self.contract5 = Contract(16 * width)
+        self.atrous_conv = AtrousChain(32 * width, shared_norm=shared_norm)
+        self.expand0 = Expand(32 * width)
+        self.expand1 = Expand(16 * width)
+        self.expand2 = Expand(8 * width)
+        self.expand3 = Expand(4 * width)
+        self.expand4 = Expand(2 * width)
+        self.downfeature = PointConv(width, 3)
         # Last, though used earlier: the order of the parameters numbers the optimiser's state.
-        self.se1 = SqueezeExcitation(2 * WIDTH)
-        self.se2 = SqueezeExcitation(4 * WIDTH)
-        self.se3 = SqueezeExcitation(8 * WIDTH)
+        self.se1 = SqueezeExcitation(2 * width)
+        self.se2 = SqueezeExcitation(4 * width)
+        self.se3 = SqueezeExcitation(8 * width)
 
     def forward(self, picture: Tensor, label: Tensor | None = None) -> Tensor:
         """Paint the masked region.
@@ -206,7 +212,10 @@ class EcganBaseline(Ecgan):
     Args:
         dropout: As in ``Ecgan``.
         shared_norm: As in ``Ecgan``.
+        width: As in ``Ecgan``.
     """
 
-    def __init__(self, *, dropout: float = 0.5, shared_norm: bool = True) -> None:
-        super().__init__(classes=0, dropout=dropout, shared_norm=shared_norm)
+    def __init__(
+        self, *, dropout: float = 0.5, shared_norm: bool = True, width: int = WIDTH
+    ) -> None:
+        super().__init__(classes=0, dropout=dropout, shared_norm=shared_norm, width=width)
