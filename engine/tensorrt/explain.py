@@ -123,6 +123,7 @@ ROWS = (
         r"Input file cannot be found",
         ModelMissing,
         "model file '{0}' is missing, or is not a file",
+        "check the path",
     ),
     Row(
         r"MODEL_DESERIALIZE_FAILED",

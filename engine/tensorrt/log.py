@@ -46,16 +46,22 @@ def shared_log(flavour: Flavour) -> Any:
         """Tells those who listen, and passes all but the flood of details on to our log."""
 
         def log(self, level: Any, message: str) -> None:
-            line = " ".join(message.split())
+            line = one_line(message)
             for lines in _listeners:
-                if level in (severity.INTERNAL_ERROR, severity.ERROR) and _ECHO not in line:
+                if level in (severity.INTERNAL_ERROR, severity.ERROR) and line:
                     lines.errors.append(line)
                 elif level == severity.WARNING:
                     lines.warnings.append(line)
             if level != severity.VERBOSE:
-                _logger.debug("%s: %s", flavour.name, line)
+                _logger.debug("%s: %s", flavour.name, " ".join(message.split()))
 
     return Log()
+
+
+def one_line(message: str) -> str:
+    """A message on one line, without those of its lines that only echo an error."""
+    kept = [line for line in message.splitlines() if _ECHO not in line]
+    return " ".join(" ".join(kept).split())
 
 
 @contextmanager
