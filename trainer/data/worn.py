@@ -84,7 +84,7 @@ def collect_worn(folder: Path, teacher: Segmenter) -> list[WornFace]:
 def draw_worn(faces: list[WornFace], rng: np.random.Generator) -> tuple[U8, F32]:
     """A jittered, mirrored copy of a random face and its mask in [0, 1]."""
     face = faces[rng.integers(len(faces))]
-    matrix = jitter_matrix(rng, CROP_SIZE, 2.5)
+    matrix = jitter_matrix(rng, CROP_SIZE, 1.5)
     size = (CROP_SIZE, CROP_SIZE)
     image = cv2.warpAffine(face.image, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
     mask = cv2.warpAffine(face.mask, matrix, size, borderMode=cv2.BORDER_REFLECT_101)

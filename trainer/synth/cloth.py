@@ -63,11 +63,7 @@ class ClothMask:
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour or print, seam, hem and folds."""
-        albedo, base = patterns.draw(cloth, rng, palette)
-        relief = 1.0 + folds.dome(cloth, rng)
-        relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.22))
-        relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.16))
-        relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.07))
+        albedo, base, relief = fabric(cloth, rng, palette)
         if rng.random() < 0.5:
             relief += folds.hem(cloth, rng, rng.uniform(2.5, 6.0), rng.uniform(0.02, 0.2))
         if rng.random() < 0.4:
@@ -101,3 +97,17 @@ class ClothMask:
             d = (cloth.v - np.float32(v0)) * cloth.height
             total += folds.step(d, strength, 0.5 * strength, rng.uniform(1.5, 5.0))
         return total
+
+
+def fabric(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> tuple[F32, F32, F32]:
+    """Soft cloth of any colour or print that is worn, before anything is sewn to it.
+
+    Returns:
+        Albedo (h, w, 3), its ground colour (3,), relief (h, w) around 1, all float32.
+    """
+    albedo, base = patterns.draw(cloth, rng, palette)
+    relief = 1.0 + folds.dome(cloth, rng)
+    relief += folds.creases(cloth, rng, rng.uniform(0.0, 0.22))
+    relief += folds.tension(cloth, rng, rng.uniform(0.0, 0.16))
+    relief += folds.weave(cloth, rng, rng.uniform(0.0, 0.07))
+    return albedo, base, relief

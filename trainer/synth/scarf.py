@@ -12,7 +12,7 @@ from ecgan.engine.types import F32
 
 from . import folds
 from .base import Cloth, MaskShape, Paint, Palette
-from .cloth import ClothMask
+from .cloth import fabric
 
 
 class Scarf:
@@ -54,8 +54,8 @@ class Scarf:
 
     def paint(self, cloth: Cloth, rng: np.random.Generator, palette: Palette) -> Paint:
         """Draw colour or print with deep folds across."""
-        paint = ClothMask().paint(cloth, rng, palette)
-        return replace(paint, relief=paint.relief + self._layers(cloth, rng))
+        albedo, base, relief = fabric(cloth, rng, palette)
+        return Paint(albedo, relief + self._layers(cloth, rng), base)
 
     def _layers(self, cloth: Cloth, rng: np.random.Generator) -> F32:
         total = np.zeros_like(cloth.u)
