@@ -96,9 +96,10 @@ class FaceSet(Sequence[FaceRecord]):
     def select(self, split: str, sources: Iterable[str] | None = None) -> FaceSet:
         """Rows of a split, and of certain sources where given."""
         keep = None if sources is None else set(sources)
-        return self._those(lambda r: r.split == split and (keep is None or r.source in keep))
+        return self.where(lambda r: r.split == split and (keep is None or r.source in keep))
 
-    def _those(self, wanted: Callable[[FaceRecord], bool]) -> FaceSet:
+    def where(self, wanted: Callable[[FaceRecord], bool]) -> FaceSet:
+        """The rows that satisfy a condition, in their order."""
         chosen = FaceSet.__new__(FaceSet)
         chosen.records = [record for record in self.records if wanted(record)]
         chosen._spans = self._spans
