@@ -83,14 +83,15 @@ def command(
         ),
     ] = 1,
     opt_batch: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--opt-batch",
             metavar="N",
             help="Faces at once that it is fastest for.",
             rich_help_panel=BATCHES,
+            show_default="4, or the nearest that is allowed",
         ),
-    ] = 4,
+    ] = None,
     max_batch: Annotated[
         int,
         typer.Option(

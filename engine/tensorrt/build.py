@@ -40,6 +40,8 @@ from .versions import (
 )
 
 MIB = 1 << 20
+OPT_BATCH = 4
+"""Batch that an engine is fastest for where nobody says: a group of people in a frame."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class BuildOptions:
             answers and "portable" elsewhere.
         precision: "fp16" or "fp32" to refuse a model that computes in the other; None to accept it.
         min_batch: Smallest batch.
-        opt_batch: Batch to be fastest for.
+        opt_batch: Batch to be fastest for; None for 4, or the nearest to it that the others allow.
         max_batch: Largest batch, at most 16.
         workspace_mib: Most memory that one layer may take for scratch, in MiB.
         timing_cache: File of timings to begin with and to add to; full TensorRT only.
@@ -63,10 +65,18 @@ class BuildOptions:
     target: str | None = None
     precision: str | None = None
     min_batch: int = 1
-    opt_batch: int = 4
+    opt_batch: int | None = None
     max_batch: int = 16
     workspace_mib: int = 1024
     timing_cache: Path | None = None
+
+    @property
+    def batches(self) -> tuple[int, int, int]:
+        """Smallest, best and largest batch."""
+        best = self.opt_batch
+        if best is None:
+            best = max(self.min_batch, min(OPT_BATCH, self.max_batch))
+        return self.min_batch, best, self.max_batch
 
 
 def build_engine(
@@ -92,7 +102,7 @@ def build_engine(
         OutOfMemory: The GPU's memory ran out.
         OutputError: The files cannot be written.
     """
-    check_batches(options.min_batch, options.opt_batch, options.max_batch)
+    check_batches(*options.batches)
     flavour = load_flavour(_flavour_for(options))
     gpu = _answering_gpu()
     targets = choose_targets(flavour, options.target, gpu)
@@ -111,9 +121,9 @@ def build_engine(
         layers=build.layers,
         inputs=build.inputs,
         outputs=build.outputs,
-        min_batch=options.min_batch,
-        opt_batch=options.opt_batch,
-        max_batch=options.max_batch,
+        min_batch=options.batches[0],
+        opt_batch=options.batches[1],
+        max_batch=options.batches[2],
         onnx=onnx.name,
         onnx_sha256=hashlib.sha256(content).hexdigest(),
         plan_sha256=hashlib.sha256(plan).hexdigest(),
@@ -198,8 +208,8 @@ class _Build:
         load_timing_cache(self._flavour, config, options.timing_cache)
         profile = self._builder.create_optimization_profile()
         for tensor in self.inputs:
-            batches = (options.min_batch, options.opt_batch, options.max_batch)
-            profile.set_shape(tensor.name, *((batch, *tensor.shape[1:]) for batch in batches))
+            shapes = [(batch, *tensor.shape[1:]) for batch in options.batches]
+            profile.set_shape(tensor.name, *shapes)
         if config.add_optimization_profile(profile) < 0:
             raise explain(said.errors, self._onnx)
         return config

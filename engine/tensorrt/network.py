@@ -21,6 +21,9 @@ _DTYPES = {FP16: "float16", FP32: "float32"}
 _COMPUTE = ("CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY")
 """Kinds of layers that do nearly all of the arithmetic."""
 
+_OUTSIDE = b"\n\x08location\x12"
+"""How ONNX writes, before a file's name, that a weight lies in that file."""
+
 _NUMBERS = {"FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "BOOL": "bool"}
 
 
@@ -29,15 +32,21 @@ def read_model(onnx: Path) -> bytes:
 
     Raises:
         ModelMissing: There is no such file.
-        InputError: It cannot be read.
+        InputError: It cannot be read, or is not all of the model.
     """
     try:
-        return onnx.read_bytes()
+        content = onnx.read_bytes()
     except FileNotFoundError:
         raise ModelMissing(f"model file '{onnx}' is missing") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"model file '{onnx}' cannot be read: {reason}") from error
+    if _OUTSIDE in content:  # no hash of ours would notice a change of those
+        raise InputError(
+            f"'{onnx}' keeps weights in other files; expected all in one",
+            hint="give a model file as ecgan export writes it",
+        )
+    return content
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,7 @@ def check_batches(smallest: int, best: int, largest: int) -> None:
     """
     if not 1 <= smallest <= best <= largest <= BATCH_MAX:
         raise OptionError(
-            f"batches '{smallest}', '{best}', '{largest}' are not in order",
+            f"batches '{smallest}', '{best}', '{largest}' do not fit together",
             hint=f"expected 1 <= --min-batch <= --opt-batch <= --max-batch <= {BATCH_MAX}",
         )
 

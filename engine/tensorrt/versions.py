@@ -51,7 +51,8 @@ def choose_targets(flavour: Flavour, target: str | None, gpu: Gpu | None) -> lis
         OptionError: The flavour cannot build for these.
         BackendUnavailable: "current" without a GPU.
     """
-    target = target or (PORTABLE if gpu is None else CURRENT)
+    if target is None:
+        target = PORTABLE if gpu is None else CURRENT
     if target == CURRENT:
         if gpu is None:
             raise BackendUnavailable(
@@ -88,6 +89,7 @@ def without_turing(
     """
     if flavour.name != RTX or not layers.get("MATRIX_MULTIPLY", {}).get("float32"):
         return targets
+    _logger.warning("not built for %s: TensorRT for RTX has no fp32 matrix products there", _TURING)
     return [target for target in targets if target != _TURING]
 
 
@@ -117,7 +119,10 @@ def load_timing_cache(flavour: Flavour, config: Any, path: Path | None) -> None:
     if path is None:
         return
     if flavour.name == RTX:
-        raise OptionError("TensorRT for RTX takes no timing cache: it times nothing when building")
+        raise OptionError(
+            f"timing cache '{path}' is of no use: TensorRT for RTX times nothing when building",
+            hint="leave --timing-cache out, or take --flavour tensorrt",
+        )
     content = path.read_bytes() if path.is_file() else b""
     cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
