@@ -10,7 +10,15 @@ import pytest
 from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.errors import DatasetError
 from ecgan.trainer.data import FaceSet, SampleStream, load_folder
-from ecgan.trainer.data.samples import draw_sample, source_weights
+from ecgan.trainer.data.samples import (
+    JITTER_DEGREES,
+    JITTER_SCALE,
+    MASKED_SCALE,
+    draw_sample,
+    jitter_matrix,
+    source_weights,
+)
+from ecgan.trainer.data.shards import BrokenPicture
 
 
 @pytest.fixture
@@ -70,6 +78,69 @@ def test_weights_decide_how_often_a_row_comes(faces: FaceSet) -> None:
     stream.close()
     assert set(rows) == {5, 9}
     assert 0.68 < rows.count(5) / 400 < 0.82  # three standard deviations around 0.75
+
+
+def test_classes_are_balanced_and_the_rest_stays(faces: FaceSet) -> None:
+    train = faces.select("train")
+    labels = np.array([record.label for record in train])
+    plain, balanced = (source_weights(train, {"drawn": 2}, balance=b) for b in (False, True))
+    np.testing.assert_allclose(balanced[labels < 0], plain[labels < 0])
+    each = np.bincount(labels[labels >= 0], balanced[labels >= 0])
+    np.testing.assert_allclose(each, each[0])
+    assert each.sum() == pytest.approx(plain[labels >= 0].sum())
+
+
+def test_a_class_without_a_picture_is_named(faces: FaceSet) -> None:
+    few = FaceSet([record for record in faces if record.label != 2])
+    with pytest.raises(DatasetError, match="no picture of 'disgust'"):
+        source_weights(few, {}, balance=True)
+    with pytest.raises(DatasetError, match="no picture to train on"):
+        source_weights(faces, {"drawn": 0})
+
+
+def test_broken_pictures_are_passed_over_counted_and_named(
+    faces: FaceSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    def draw(row: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        if row % 2:
+            raise BrokenPicture(f"row {row} is broken")
+        return {"row": np.array(row)}
+
+    stream = SampleStream(draw, np.ones(6), batch=8, seed=0)
+    rows = {int(stream.item(n)["row"]) for n in range(60)}
+    stream.close()
+    assert rows == {0, 2, 4}
+    assert stream.broken == 3
+    assert sorted(r.message for r in caplog.records) == [
+        f"passed over: row {row} is broken" for row in (1, 3, 5)
+    ]
+
+
+def test_a_set_of_broken_pictures_is_given_up() -> None:
+    def broken(row: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        raise BrokenPicture("'a.jpg' is not a readable picture")
+
+    stream = SampleStream(broken, np.ones(3), batch=2, seed=0)
+    with pytest.raises(DatasetError, match=r"20 pictures in succession are broken: 'a\.jpg'"):
+        next(stream)
+
+
+def test_jitter_is_what_was_measured_on_masked_faces() -> None:
+    drawn = [jitter_matrix(np.random.default_rng(n), 256) for n in range(2000)]
+    scales = np.log([np.hypot(m[0, 0], m[1, 0]) for m in drawn])
+    angles = np.degrees([np.arctan2(m[1, 0], m[0, 0]) for m in drawn])
+    assert scales.std() == pytest.approx(JITTER_SCALE, rel=0.07)  # four deviations of 2000
+    assert angles.std() == pytest.approx(JITTER_DEGREES, rel=0.07)
+    assert abs(scales.mean()) < 0.006
+
+
+def test_faces_come_out_too_small_as_under_masks(faces: FaceSet) -> None:
+    apart = []
+    for seed in range(300):
+        points = draw_sample(faces, 0, np.random.default_rng(seed), 256).landmarks
+        apart.append(np.log(np.hypot(*(points[1] - points[0])) / 63.8))
+    # the ones that are not zoomed: the upper part of the two groups
+    assert np.median(np.sort(apart)[-180:]) == pytest.approx(np.log(MASKED_SCALE), abs=0.03)
 
 
 def test_an_error_in_the_thread_reaches_the_consumer(faces: FaceSet) -> None:

@@ -9,7 +9,8 @@ import pytest
 from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.errors import OptionError
 from ecgan.engine.types import F32, U8
-from ecgan.trainer.synth import MASK_STYLES, distract, mask_shape, wear_mask
+from ecgan.trainer.synth import MASK_STYLES, POSES, distract, mask_shape, shield, wear_mask
+from ecgan.trainer.synth.geometry import FaceFrame
 
 STYLES = list(MASK_STYLES)
 
@@ -128,6 +129,45 @@ def test_broken_landmarks_do_not_crash() -> None:
         pts = (TEMPLATE_FFHQ_256 + rng.normal(0, 12, (5, 2))).astype(np.float32)
         worn = wear_mask(face, pts, rng)
         assert np.isfinite(worn.mask).all()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_cut_and_pose_can_be_asked_for(style: str) -> None:
+    face, pts = plain_face(256), landmarks_at(256)
+    kinds = MASK_STYLES[style].KINDS
+    assert sum(kinds.values()) == pytest.approx(1)
+    for kind in kinds:
+        middle = {}
+        for pose in POSES:
+            masks = [
+                wear_mask(face, pts, np.random.default_rng(s), style, kind=kind, pose=pose).mask
+                for s in range(6)
+            ]
+            middle[pose] = np.mean([np.median(np.nonzero(mask > 0.5)[0]) for mask in masks])
+        assert middle["well"] < middle["nose free"] < middle["at the chin"]
+
+
+def test_shares_of_poses_sum_to_one() -> None:
+    assert sum(POSES.values()) == pytest.approx(1)
+
+
+def test_unknown_kinds_and_poses_name_the_choices() -> None:
+    face, pts, rng = plain_face(64), landmarks_at(64), np.random.default_rng(0)
+    with pytest.raises(OptionError, match="unknown kind 'cup' of 'cloth'; choose from sewn"):
+        wear_mask(face, pts, rng, "cloth", kind="cup")
+    with pytest.raises(OptionError, match="unknown pose 'low'; choose from nose free"):
+        wear_mask(face, pts, rng, pose="low")
+
+
+def test_a_shield_changes_the_picture_and_is_seen_through() -> None:
+    face, frame = plain_face(256), FaceFrame.of(landmarks_at(256))
+    for seed in range(12):
+        canvas = face.astype(np.float32)
+        shield.draw(canvas, frame, np.random.default_rng(seed))
+        change = np.abs(canvas - face).mean(2)
+        assert change.max() > 5
+        # below the band most of the face keeps its own contrast
+        assert np.median(change[150:220, 90:170]) < 60
 
 
 def test_unknown_style_names_the_choices() -> None:
