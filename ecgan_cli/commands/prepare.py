@@ -150,11 +150,12 @@ def _show(summary: Summary) -> None:
 
 
 def _write_mask_sheet(texts: list[str], target: Path) -> None:
-    from ecgan.trainer.prepare.mask_sheet import example_face, face_of, write_mask_sheet
+    from ecgan.trainer.prepare.contact import write_png
+    from ecgan.trainer.prepare.mask_sheet import draw_mask_sheet, example_face, face_of
 
     if len(texts) > 1:
         raise OptionError(f"--mask-sheet takes one face, expected one INPUT, not {len(texts)}")
     if target.suffix.lower() != ".png":
         raise OptionError(f"--mask-sheet '{target}' is not the name of a PNG")
-    write_mask_sheet(target, face_of(texts[0]) if texts else example_face())
+    write_png(target, draw_mask_sheet(face_of(texts[0]) if texts else example_face()))
     console.result(str(target))

@@ -17,7 +17,7 @@ from ..data.shards import BrokenPicture
 from ..synth import MASK_STYLES, POSES, distract, wear_mask
 from ..synth.wearing import WELL
 from .align import AlignedFace, align_faces
-from .contact import titled, write_png
+from .contact import titled
 
 COLOURS = 6
 """Draws of each cut as it should sit, from the colours that training uses."""
@@ -31,15 +31,14 @@ BareFace = tuple[U8, F32]
 """(256, 256, 3) uint8 RGB aligned face, and its (5, 2) float32 landmarks."""
 
 
-def write_mask_sheet(path: Path, face: BareFace) -> None:
-    """Write a row for each cut of each style, and one of what is no mask.
+def draw_mask_sheet(face: BareFace) -> U8:
+    """A row for each cut of each style, and one of what is no mask.
 
     Args:
-        path: Target, a PNG.
         face: Whom to draw on; the same face gives the same sheet.
 
-    Raises:
-        OutputError: It cannot be written.
+    Returns:
+        (H, W, 3) uint8 RGB.
     """
     others = [pose for pose in POSES if pose != WELL]
     wanted = [(WELL, "train")] * COLOURS + [(pose, "train") for pose in others]
@@ -62,7 +61,7 @@ def write_mask_sheet(path: Path, face: BareFace) -> None:
             rows.append(titled(np.concatenate(cells, 1), f"{style}, {kind}: {columns}"))
     bare = [distract(*face, np.random.default_rng([n, 99])) for n in range(len(wanted))]
     rows.append(titled(np.concatenate(bare, 1), "no mask, and trained as such"))
-    write_png(path, np.concatenate(rows))
+    return np.concatenate(rows)
 
 
 def example_face() -> BareFace:
