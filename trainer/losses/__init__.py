@@ -18,6 +18,8 @@ LOSSES = Registry(
         "gradient-l1": "ecgan.trainer.losses.region:gradient_l1",
         "hinge-discriminator": "ecgan.trainer.losses.hinge:hinge_discriminator",
         "hinge-generator": "ecgan.trainer.losses.hinge:hinge_generator",
+        "logistic-discriminator": "ecgan.trainer.losses.logistic:logistic_discriminator",
+        "logistic-generator": "ecgan.trainer.losses.logistic:logistic_generator",
         "feature-matching": "ecgan.trainer.losses.hinge:feature_matching",
     },
 )

@@ -37,6 +37,8 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
     "region-l1": ((picture(0), picture(1), REGION), (picture(0), picture(0), REGION)),
     "gradient-l1": ((picture(0), picture(1), REGION), (picture(0), picture(0), REGION)),
     "hinge-discriminator": ((LOGITS, -LOGITS), (SURE, -SURE)),
+    "logistic-discriminator": ((LOGITS, -LOGITS), (SURE, -SURE)),
+    "logistic-generator": ((LOGITS,), (SURE,)),
     "feature-matching": ((maps(0), maps(1)), (maps(0), maps(0))),
     "hinge-generator": ((LOGITS,), (SURE,)),
 }
