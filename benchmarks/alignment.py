@@ -76,9 +76,9 @@ def measure(faces: FaceSet, unmasker: Unmasker, count: int) -> tuple[list[Mispla
 
 def _in_a_frame(crop: U8, size: float) -> tuple[U8, F32]:
     wide = cv2.copyMakeBorder(crop, RIM, RIM, RIM, RIM, cv2.BORDER_REFLECT_101)
-    frame = np.asarray(cv2.resize(wide, None, fx=size, fy=size, interpolation=cv2.INTER_AREA))
+    frame = cv2.resize(wide, None, fx=size, fy=size, interpolation=cv2.INTER_AREA)
     shift = size * (RIM + 0.5) - 0.5
-    return frame, np.array([[size, 0, shift], [0, size, shift]], np.float32)
+    return np.asarray(frame, np.uint8), np.array([[size, 0, shift], [0, size, shift]], np.float32)
 
 
 def _middle_face(frame: U8, unmasker: Unmasker) -> F32 | None:

@@ -8,7 +8,7 @@ from typing import Any
 from ecgan.engine.errors import OptionError
 
 from .config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
-from .data import load_folder
+from .data import load_data
 from .train_generator import train_generator
 from .train_segmenter import train_segmenter
 
@@ -44,7 +44,7 @@ def run_training(
         )
     if network == "segmenter":
         plan = load_config(SegmenterConfig, config, preset=stages[name], overrides=overrides)
-        train_segmenter(plan, run_dir, load_folder(Path(plan.data)))
+        train_segmenter(plan, run_dir, load_data(plan.data))
     else:
         stage = load_config(GeneratorConfig, config, preset=stages[name], overrides=overrides)
-        train_generator(stage, run_dir, load_folder(Path(stage.data)))
+        train_generator(stage, run_dir, load_data(stage.data))

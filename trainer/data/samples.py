@@ -96,7 +96,7 @@ def draw_sample(
     record = faces[index]
     reduce = 2 if size <= CROP_SIZE // 4 else 1
     image = faces.image(index, reduce=reduce)
-    landmarks = ((record.landmarks + 0.5) / reduce - 0.5).astype(np.float32)
+    landmarks = _reduced(record.landmarks, reduce)
     if record.aligned:
         matrix = _resize_matrix(size / image.shape[0])
     else:
@@ -203,24 +203,29 @@ def _valid_region(record: FaceRecord, warped: U8, matrix: F32, side: int, reduce
         box = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
         region *= _polygon(box, matrix, size)
     if record.photo is not None:
-        region *= _polygon((record.photo + 0.5) / reduce - 0.5, matrix, size)
+        region *= _polygon(_reduced(record.photo, reduce), matrix, size)
     if record.facts.region == SURROUND:
         hull = (warped.max(2) > 6).astype(np.uint8)
         hull = cv2.morphologyEx(hull, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
         # the hull's own edge is half black
         region *= cv2.erode(hull, np.ones((3, 3), np.uint8))
     if record.facts.region == HULL:
-        outline = (_hull(record.landmarks) + 0.5) / reduce - 0.5
-        region *= _polygon(outline, matrix, size)
+        region *= _polygon(_reduced(_hull(record.landmarks), reduce), matrix, size)
     return region
 
 
 def _hull(landmarks: F32) -> F32:
     """Outline of a face, (n, 2) float32 in the pixels of its landmarks."""
     turns = np.linspace(0, 2 * np.pi, 48, endpoint=False, dtype=np.float32)
-    ellipse = np.stack([np.cos(turns), np.sin(turns)], 1) * np.float32(HULL_RADII)
+    across, down = HULL_RADII
+    ellipse = np.stack([across * np.cos(turns), down * np.sin(turns)], 1) + np.array(HULL_CENTRE)
     to_face = similarity(TEMPLATE_FFHQ_256, landmarks)
-    return (ellipse + np.float32(HULL_CENTRE)) @ to_face[:, :2].T + to_face[:, 2]
+    return np.asarray(ellipse @ to_face[:, :2].T + to_face[:, 2], np.float32)
+
+
+def _reduced(points: F32, reduce: int) -> F32:
+    """Points of a picture in the pixels of one that was decoded ``reduce`` times smaller."""
+    return np.asarray((points + 0.5) / reduce - 0.5, np.float32)
 
 
 def _polygon(corners: F32, matrix: F32, size: int) -> F32:

@@ -93,7 +93,7 @@ def _align(image: U8, face: Face, unmasker: Unmasker, min_face: int) -> AlignedF
     if unmasker.segmenter.claims(found.mask):
         return Drop.MASKED
     matrix = crop_matrix(face.landmarks)
-    crop, photo = warp_face(image, matrix), _photo_corners(*image.shape[:2], matrix)
+    crop, photo = warp_face(image, matrix), _photo_corners(image, matrix)
     return AlignedFace(
         crop=crop if photo is None else continue_photo(crop, photo),
         landmarks=_moved(face.landmarks, matrix),
@@ -112,7 +112,8 @@ def _moved(points: F32, matrix: F32) -> F32:
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
-def _photo_corners(height: int, width: int, frame_to_crop: F32) -> F32 | None:
+def _photo_corners(image: U8, frame_to_crop: F32) -> F32 | None:
+    height, width = image.shape[:2]
     low, right, bottom = -0.5, width - 0.5, height - 0.5
     frame = np.array([[low, low], [right, low], [right, bottom], [low, bottom]], np.float32)
     corners = _moved(frame, frame_to_crop)

@@ -14,7 +14,7 @@ from ..data.files import loader
 from ..data.mixture import parse_spec
 from ..data.samples import draw_sample
 from ..data.shards import BrokenPicture
-from ..synth import MASK_STYLES, POSES, distract, wear_mask
+from ..synth import MASK_STYLES, POSES, Palette, distract, wear_mask
 from ..synth.wearing import WELL
 from .align import AlignedFace, align_faces
 from .contact import titled
@@ -41,10 +41,11 @@ def draw_mask_sheet(face: BareFace) -> U8:
         (H, W, 3) uint8 RGB.
     """
     others = [pose for pose in POSES if pose != WELL]
-    wanted = [(WELL, "train")] * COLOURS + [(pose, "train") for pose in others]
+    wanted: list[tuple[str, Palette]] = [(WELL, "train")] * COLOURS
+    wanted += [(pose, "train") for pose in others]
     wanted += [(WELL, "held-out")] * HELD_OUT
     columns = f"{COLOURS} x well, {', '.join(others)}, {HELD_OUT} x held-out colours"
-    rows = []
+    rows: list[U8] = []
     for style in MASK_STYLES:
         for kind in MASK_STYLES[style].KINDS:
             cells = [
