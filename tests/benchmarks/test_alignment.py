@@ -22,7 +22,7 @@ from ecgan.trainer.data.tables import LANDMARK_COLUMNS
 def test_misplacement_is_read_about_the_centre() -> None:
     turn, scale = np.deg2rad(3.0), 1.1
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    shift = np.full(2, 127.5) + (2.56, -5.12) - linear @ np.full(2, 127.5)
+    shift = np.array([127.5 + 2.56, 127.5 - 5.12]) - linear @ np.full(2, 127.5)
     found = misplacement(np.column_stack([linear, shift]).astype(np.float32))
     assert found.degrees == pytest.approx(3, abs=1e-3)
     assert found.scale == pytest.approx(np.log(1.1), abs=1e-5)
@@ -38,15 +38,16 @@ def test_a_masked_face_is_placed_within_a_few_per_cent(
     data = cv2.imencode(".png", np.ascontiguousarray(crop[..., ::-1]))[1].tobytes()
     (tmp_path / "faces").mkdir()
     with tarfile.open(tmp_path / "faces" / "one.tar", "w:") as archive:
-        info = tarfile.TarInfo("a.png")
-        info.size = len(data)
-        archive.addfile(info, io.BytesIO(data))
+        for number in range(6):
+            info = tarfile.TarInfo(f"{number}.png")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
     points = (face.landmarks @ matrix[:, :2].T + matrix[:, 2]).ravel().tolist()
     with (tmp_path / "faces" / "faces.csv").open("w", newline="") as handle:
         table = csv.writer(handle)
         table.writerow(["file", "shard", "source", "person", "split", *LANDMARK_COLUMNS])
-        for person in range(6):
-            table.writerow(["a.png", "one.tar", "x", person, "val", *points])
+        for number in range(6):
+            table.writerow([f"{number}.png", "one.tar", "x", number, "val", *points])
     found, missed = measure(load_data(str(tmp_path)), unmasker, 6)
     assert len(found) + missed == 6
     assert len(found) >= 5
