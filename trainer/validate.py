@@ -40,9 +40,9 @@ def validate_generator(
     for number, index in enumerate(range(0, len(chosen), step)):
         rng = np.random.default_rng([0, index])
         sample = draw_sample(chosen, index, rng, size, jitter=0)
-        if sample.valid.min() < 1:
+        hole = mask_shape(sample.landmarks, size, rng) * sample.valid
+        if not (hole > 0.5).any():
             continue
-        hole = mask_shape(sample.landmarks, size, rng)
         composite = paint(generator, sample.image, hole, np.zeros(7, np.float32))
         psnr.append(region_psnr(composite, sample.image, hole))
         ssim.append(region_ssim(composite, sample.image, hole))
