@@ -6,7 +6,9 @@ import hashlib
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from .network import (
     precision_of,
     read_model,
 )
+from .parity import Run, check_parity
 from .progress import BuildProgress, make_monitor
 from .sidecar import Sidecar, runs_on
 from .versions import (
@@ -42,6 +45,9 @@ from .versions import (
 MIB = 1 << 20
 OPT_BATCH = 4
 """Batch that an engine is fastest for where nobody says: a group of people in a frame."""
+
+Opener = Callable[[bytes, Sidecar], AbstractContextManager[Run]]
+"""Loads an engine from its bytes, and gives what runs it for as long as the context lasts."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,12 @@ class BuildOptions:
 
 
 def build_engine(
-    onnx: Path, target: Path, options: BuildOptions, progress: BuildProgress | None = None
+    onnx: Path,
+    target: Path,
+    options: BuildOptions,
+    progress: BuildProgress | None = None,
+    *,
+    opener: Opener | None = None,
 ) -> Sidecar:
     """Build an engine and write it, whole or not at all, with its sidecar.
 
@@ -89,6 +100,8 @@ def build_engine(
         target: Path of the engine; an existing one is replaced.
         options: What to build.
         progress: Is told how far the build is, and may raise to stop it, KeyboardInterrupt too.
+        opener: Loads what was built, to hold it against the model before it gets its name; used
+            where the GPU here is among those it was built for.
 
     Returns:
         What was built.
@@ -100,6 +113,7 @@ def build_engine(
         InputError: TensorRT cannot read or run the model.
         BuildFailed: TensorRT failed for another reason, which the message carries.
         OutOfMemory: The GPU's memory ran out.
+        ParityError: The engine does not compute what the model does.
         OutputError: The files cannot be written.
     """
     check_batches(*options.batches)
@@ -112,11 +126,12 @@ def build_engine(
     if options.target == PORTABLE or (options.target is None and gpu is None):
         targets = without_turing(flavour, targets, build.layers)
     plan = build.run(targets, progress)
+    here = gpu is not None and runs_on(targets, gpu.capability)
     sidecar = Sidecar(
         flavour=flavour.name,
         version=flavour.version,
         targets=targets,
-        device=gpu.name if gpu is not None and runs_on(targets, gpu.capability) else "",
+        device=gpu.name if gpu is not None and here else "",
         precision=precision_of(build.layers),
         layers=build.layers,
         inputs=build.inputs,
@@ -132,6 +147,9 @@ def build_engine(
         peak_memory_mib=round(peak_memory_mib(), 1),
         parity={},
     )
+    if opener is not None and here:
+        with opener(plan, sidecar) as run:
+            sidecar = replace(sidecar, parity=check_parity(onnx, sidecar, run))
     write_atomic(target, plan)
     sidecar.save(target)
     return sidecar

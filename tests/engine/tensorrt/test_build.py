@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import pytest
 
+from ecgan.engine.backends.ort import OrtBackend
 from ecgan.engine.errors import (
     BackendUnavailable,
     EcganError,
@@ -15,13 +18,15 @@ from ecgan.engine.errors import (
     ModelMissing,
     OptionError,
     OutputError,
+    ParityError,
 )
 from ecgan.engine.models import model_folder as shipped_models
 from ecgan.engine.tensorrt import build
-from ecgan.engine.tensorrt.build import BuildOptions, build_engine
+from ecgan.engine.tensorrt.build import BuildOptions, Opener, build_engine
 from ecgan.engine.tensorrt.driver import Gpu
 from ecgan.engine.tensorrt.flavour import TENSORRT, Flavour
 from ecgan.engine.tensorrt.network import precision_of
+from ecgan.engine.tensorrt.parity import Run
 from ecgan.engine.tensorrt.sidecar import Sidecar, Tensor, sidecar_path
 
 from .conftest import FLOAT, HALF, convolutions
@@ -116,17 +121,66 @@ def test_portable_leaves_out_turing_for_fp32_products(tmp_path: Path, model_fold
     assert made.targets == ["sm80", "sm86", "sm89", "sm120", "sm121"]
 
 
-def test_an_engine_for_the_gpu_here_names_it(
-    full_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gpu = Gpu(0, "GPU of the test", (8, 9), (13, 0))
-    monkeypatch.setattr(build, "find_gpu", lambda: gpu)
+@pytest.mark.usefixtures("ada")
+def test_an_engine_for_the_gpu_here_names_it(full_model: Path, tmp_path: Path) -> None:
     made = build_engine(
         full_model, tmp_path / "a.engine", BuildOptions(flavour="rtx", target="sm89")
     )
     assert made.device == "GPU of the test"
     made = build_engine(full_model, tmp_path / "a.engine", SM86)
     assert made.device == ""
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+
+def opener_of(model: Path, opened: list[bytes], error: int) -> Opener:
+    """In place of a GPU, ONNX Runtime runs the model, and is off by ``error``."""
+
+    @contextmanager
+    def opener(plan: bytes, sidecar: Sidecar) -> Iterator[Run]:
+        opened.append(plan)
+        backend = OrtBackend.open(model, device="cpu")
+        yield lambda feeds: {name: out ^ error for name, out in backend.run(feeds).items()}
+        backend.close()
+
+    return opener
+
+
+@pytest.fixture
+def ada(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(0, "GPU of the test", (8, 9), (13, 0))
+    monkeypatch.setattr(build, "find_gpu", lambda: gpu)
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_engine_is_held_against_its_model(full_model: Path, tmp_path: Path) -> None:
+    opened: list[bytes] = []
+    options = BuildOptions(flavour="rtx", target="sm89")
+    opener = opener_of(full_model, opened, 0)
+    made = build_engine(full_model, tmp_path / "a.engine", options, opener=opener)
+    assert made.parity == {"psnr": 99.0, "worst": 0.0, "mean": 0.0}
+    assert Sidecar.load(tmp_path / "a.engine").parity == made.parity
+    assert opened == [(tmp_path / "a.engine").read_bytes()]
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_engine_that_computes_something_else_is_not_kept(
+    full_model: Path, tmp_path: Path
+) -> None:
+    options = BuildOptions(flavour="rtx", target="sm89")
+    opener = opener_of(full_model, [], 8)
+    with pytest.raises(ParityError, match=r"worst 8 of 255"):
+        build_engine(full_model, tmp_path / "a.engine", options, opener=opener)
+    assert nothing_but(tmp_path)
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_engine_for_other_gpus_is_not_run(full_model: Path, tmp_path: Path) -> None:
+    opened: list[bytes] = []
+    opener = opener_of(full_model, opened, 8)
+    made = build_engine(full_model, tmp_path / "a.engine", SM86, opener=opener)
+    assert (made.parity, opened) == ({}, [])
 
 
 # --- the branch of full TensorRT, run by the library that is here --------------------------------
