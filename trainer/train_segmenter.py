@@ -137,7 +137,7 @@ def draw_item(
     if worn and rng.random() < config.photo_share:
         image, mask = draw_worn(worn, rng)
     else:
-        sample = draw_sample(faces, row, rng, CROP_SIZE, jitter=2.0)
+        sample = draw_sample(faces, row, rng, CROP_SIZE, jitter=1.5)
         if rng.random() < config.bare_share:
             image = distract(sample.image, sample.landmarks, rng)
             mask = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
