@@ -29,7 +29,7 @@ def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: b
         return
     if engine and not preview:
         console.note(
-            "{generator} in {precision} by {backend} on {device}, faces by {detector}".format_map(
+            "{generator} in {precision} by {backend} on {device}, faces by {detector} on {detector_device}".format_map(
                 engine
             )
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
 from .backends import BACKENDS, Backend
+from .backends.ort import OrtBackend
 from .composite import apply_patches, make_patch, paint_mask, union_alpha
 from .detect import DETECTORS, Detector
 from .edge import grow_to_edge
@@ -43,7 +44,8 @@ class Unmasker:
     Args:
         models: Folder with ``manifest.json`` and the model files; None for those that ship.
         backend: Registry name of the runtime for segmenter and generator.
-        device: "auto", "cpu" or "cuda:N"; a device that cannot be had is an error.
+        device: "auto", "cpu" or "cuda:N"; a device that cannot be had is an error. With another
+            backend than onnxruntime, the detector takes a card only where onnxruntime works on one.
         detector: Registry name of the face detector.
         threads: Threads for each network; None for one per core.
         precision: "fp32", or another for which the models have files.
@@ -84,7 +86,9 @@ class Unmasker:
         with self._lock:
             if self._detector is None:
                 self._detector = self._detector_class(
-                    threads=self._threads, **self._detector_options
+                    device=self._detector_device(),
+                    threads=self._threads,
+                    **self._detector_options,
                 )
             return self._detector
 
@@ -118,7 +122,7 @@ class Unmasker:
             All faces, left to right: face i is number i + 1.
         """
         _check_frame(frame)
-        faces = self.detector.detect(frame)
+        faces = self.detector.detect(frame, small=True)
         return sorted(faces, key=lambda face: float(face.bbox[0] + face.bbox[2]))
 
     def crop(
@@ -290,6 +294,7 @@ class Unmasker:
             "backend": self.generator.backend.name,
             "device": self.generator.backend.device,
             "detector": self.detector.name,
+            "detector_device": self.detector.device,
             "segmenter": self._entries[SEGMENTER].name,
             "generator": self._entries[GENERATOR].name,
             "precision": self._precision,
@@ -309,6 +314,12 @@ class Unmasker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _detector_device(self) -> str:
+        """Detectors have a runtime of their own, onnxruntime: a card asked of another one may be
+        out of its reach, and is then no reason to fail."""
+        own = self._backend_class.name == OrtBackend.name or self._device == "cpu"
+        return self._device if own else "auto"
 
     def _open(self, entry: ModelEntry) -> Backend:
         path = verified_path(self._folder, entry, self._precision)

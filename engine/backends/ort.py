@@ -70,10 +70,7 @@ class OrtBackend:
             if session is not None:
                 return cls(session, f"cuda:{index or 0}", errors)
             if index is not None:
-                raise BackendUnavailable(
-                    f"device '{device}' cannot be used by onnxruntime here",
-                    hint="pip install onnxruntime-gpu in place of onnxruntime, or --device cpu",
-                )
+                raise unusable(device)
         try:
             session = runtime.InferenceSession(str(path), options, providers=[_CPU])
         except errors as error:
@@ -113,6 +110,14 @@ class OrtBackend:
     def close(self) -> None:
         """Release the model. Further calls of ``run`` are errors."""
         self._session = None
+
+
+def unusable(device: str) -> BackendUnavailable:
+    """The error for a card that ONNX Runtime cannot have."""
+    return BackendUnavailable(
+        f"device '{device}' cannot be used by onnxruntime here",
+        hint="pip install onnxruntime-gpu in place of onnxruntime, or --device cpu",
+    )
 
 
 def _runtime() -> Any:

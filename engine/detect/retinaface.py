@@ -33,6 +33,10 @@ LARGE_FROM = 800
 QUICK_SIZE = 640
 MAX_ENLARGED = 480
 """A small picture is never blown up beyond this long side: a face that fills it would be lost."""
+FINE_SIZE, FINE_FACTOR = 1536, 2
+"""Long side of one more pass for small faces, and how far it may enlarge a picture of more than
+``MAX_ENLARGED``. Chosen on ``data/masked`` without its holdout: of the masked faces of any height
+it finds 96.3 %, against 93.1 % without; 2048 finds less, for its false alarms hide true faces."""
 FLOOR = 0.25
 """Confidence below which a box is not even evidence beside another pass."""
 EVIDENCE = 0.7
@@ -40,7 +44,7 @@ EVIDENCE = 0.7
 agree find more masked faces than one threshold, and raise fewer false alarms."""
 SMALL = 120
 """Height of a face in the network's input below which its landmarks need a closer look."""
-CLOSER_FROM = 20
+CLOSER_FROM = 12
 """Height in frame pixels below which a closer look shows nothing new."""
 
 
@@ -51,47 +55,56 @@ class RetinaFace:
         path: Another ONNX file with the same inputs and outputs; None for the one that ships,
             whose hash is verified.
         score: Confidence from which a box is a face, in (0, 1).
-        threads: Threads to compute with; None for one per core.
+        device: "auto" (a card where one works, else the CPU), "cpu" or "cuda:N".
+        threads: Threads to compute with on the CPU; None for one per core.
 
     Raises:
         ModelMissing: The file is not there.
         ModelMismatch: The file is damaged, or another kind of network.
-        BackendUnavailable: ONNX Runtime is not installed.
+        BackendUnavailable: ONNX Runtime or the device is not there.
     """
 
     name = "retinaface"
 
     def __init__(
-        self, path: Path | None = None, *, score: float = 0.5, threads: int | None = None
+        self,
+        path: Path | None = None,
+        *,
+        score: float = 0.5,
+        device: str = "auto",
+        threads: int | None = None,
     ) -> None:
         if path is None:
             folder = model_folder()
             path = verified_path(folder, load_manifest(folder).of_kind(DETECTOR))
         self.score = score
-        self._network = _open(path, threads)
+        self._network = _open(path, device, threads)
+        self.device = self._network.device
 
-    def detect(self, frame: U8, *, quick: bool = False) -> list[Face]:
+    def detect(self, frame: U8, *, quick: bool = False, small: bool = False) -> list[Face]:
         """Find faces.
 
         Args:
             frame: (H, W, 3) uint8 RGB, any size from 1x1 up.
             quick: One pass at one size, for frames in which faces are being followed.
+            small: One more pass for small faces, over a large or enlarged picture. A quick look
+                does without.
 
         Returns:
             Faces with boxes inside the frame, highest score first, one per face.
         """
         if not frame.size:
             return []
-        suggestions = self._suggestions(frame, quick)
+        suggestions = self._suggestions(frame, quick, small)
         if quick:
             return [_face(one, frame) for one in suggestions if one.score >= self.score]
         judged = (self._judged(frame, one) for one in suggestions)
         found = [face for face in judged if face is not None]
         return distinct(sorted(found, key=lambda face: face.score, reverse=True))
 
-    def _suggestions(self, frame: U8, quick: bool) -> list[Suggestion]:
+    def _suggestions(self, frame: U8, quick: bool, small: bool = False) -> list[Suggestion]:
         height, width = frame.shape[:2]
-        sides = pass_sides(max(height, width), quick)
+        sides = pass_sides(max(height, width), quick, small)
         return merge([self._look(picture, width, height) for picture in _shrunk(frame, sides)])
 
     def _judged(self, frame: U8, suggestion: Suggestion) -> Face | None:
@@ -136,18 +149,21 @@ def _face(suggestion: Suggestion, frame: U8) -> Face:
     return Face(box, suggestion.score, suggestion.landmarks)
 
 
-def pass_sides(long_side: int, quick: bool) -> list[int]:
+def pass_sides(long_side: int, quick: bool, small: bool = False) -> list[int]:
     """Long sides in which a picture is looked at, largest first.
 
     Args:
         long_side: Of the picture, in pixels.
         quick: One size only.
+        small: One more for small faces, unless ``quick``.
     """
-    wanted = [QUICK_SIZE] if quick else list(SIZES)
-    if long_side > LARGE_FROM and not quick:
-        wanted.append(LARGE_SIZE)
-    limit = long_side if quick else max(long_side, MAX_ENLARGED)
-    return sorted({min(side, limit) for side in wanted}, reverse=True)
+    if quick:
+        return [min(QUICK_SIZE, long_side)]
+    wanted = [*SIZES, LARGE_SIZE] if long_side > LARGE_FROM else list(SIZES)
+    sides = {min(side, max(long_side, MAX_ENLARGED)) for side in wanted}
+    if small and long_side > MAX_ENLARGED:
+        sides.add(min(FINE_SIZE, FINE_FACTOR * long_side))
+    return sorted(sides, reverse=True)
 
 
 @functools.lru_cache(maxsize=32)
@@ -197,9 +213,14 @@ def decode(offsets: F32, points: F32, grid: F32) -> tuple[F32, F32]:
 
 
 def _shrunk(frame: U8, sides: list[int]) -> Iterator[U8]:
-    """The frame at each long side, each made from the last so that a large frame is read once."""
+    """The frame at each long side, largest first.
+
+    Each is made from the last, so that a large frame is read once; but none from an enlarged one.
+    """
     picture = frame
     for side in sides:
+        if max(picture.shape[:2]) > max(frame.shape[:2]):
+            picture = frame
         picture = _resized(picture, frame.shape[:2], side)
         yield picture
 
@@ -219,10 +240,10 @@ def _resized(picture: U8, shape: tuple[int, ...], side: int) -> U8:
     return cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _open(path: Path, threads: int | None) -> OrtBackend:
+def _open(path: Path, device: str, threads: int | None) -> OrtBackend:
     if not path.is_file():
         raise ModelMissing(f"detector file '{path}' is missing")
-    backend = OrtBackend.open(path, device="cpu", threads=threads)
+    backend = OrtBackend.open(path, device=device, threads=threads)
     if list(backend.inputs) != ["input"] or not set(OUTPUTS) <= set(backend.outputs):
         raise ModelMismatch(
             f"'{path}' is not a RetinaFace model: outputs {', '.join(backend.outputs)}; "

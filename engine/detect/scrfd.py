@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.checks import cuda_index
+from ..backends.ort import unusable
 from ..errors import BackendUnavailable, ModelMismatch, ModelMissing
 from ..types import U8, Face
 from .boxes import clip
@@ -22,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 DEFAULT_PACK = Path("~/.insightface/models/buffalo_l")
 INPUT_SIZE = (640, 640)
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class InsightFace:
@@ -31,11 +34,13 @@ class InsightFace:
         path: Folder of the unpacked pack, with its detection model (such as ``det_10g.onnx``)
             directly inside; None for ``~/.insightface/models/buffalo_l``.
         score: Confidence from which a box is a face, in (0, 1).
-        threads: Threads to compute with; None for one per core.
+        device: "auto" (a card where one works, else the CPU), "cpu" or "cuda:N".
+        threads: Threads to compute with on the CPU; None for one per core.
 
     Raises:
         ModelMissing: The folder or its detection model is not there.
-        BackendUnavailable: insightface is not installed, or does not import.
+        BackendUnavailable: insightface is not installed, or does not import; or the device is not
+            there.
         ModelMismatch: insightface refuses the files.
     """
 
@@ -43,21 +48,34 @@ class InsightFace:
     licence = "insightface model packs: non-commercial research only"
 
     def __init__(
-        self, path: Path | None = None, *, score: float = 0.5, threads: int | None = None
+        self,
+        path: Path | None = None,
+        *,
+        score: float = 0.5,
+        device: str = "auto",
+        threads: int | None = None,
     ) -> None:
         folder = (path or DEFAULT_PACK).expanduser()
+        index = cuda_index(device)
         _check_pack(folder)
-        self._analysis = _open(folder, threads)
+        self._analysis = _open(folder, None if device == "cpu" else index or 0, threads)
+        # onnxruntime goes on with the CPU where a card does not work: what it holds is the truth.
+        on_card = _CUDA in self._analysis.det_model.session.get_providers()
+        if index is not None and not on_card:
+            raise unusable(device)
+        card = (index or 0) if on_card else -1
+        self.device = f"cuda:{card}" if on_card else "cpu"
         with contextlib.redirect_stdout(io.StringIO()):
-            self._analysis.prepare(ctx_id=-1, det_thresh=score, det_size=INPUT_SIZE)
+            self._analysis.prepare(ctx_id=card, det_thresh=score, det_size=INPUT_SIZE)
         _log.warning("detector '%s' from '%s': %s", self.name, folder, self.licence)
 
-    def detect(self, frame: U8, *, quick: bool = False) -> list[Face]:
+    def detect(self, frame: U8, *, quick: bool = False, small: bool = False) -> list[Face]:
         """Find faces.
 
         Args:
             frame: (H, W, 3) uint8 RGB, any size from 1x1 up.
             quick: Makes no difference: there is one size, fixed when the pack is loaded.
+            small: Makes no difference either.
 
         Returns:
             Faces with boxes inside the frame, highest score first, one per face.
@@ -96,7 +114,7 @@ def _check_pack(folder: Path) -> None:
     )
 
 
-def _open(folder: Path, threads: int | None) -> Any:
+def _open(folder: Path, card: int | None, threads: int | None) -> Any:
     try:
         import onnxruntime
         from insightface.app import FaceAnalysis
@@ -104,6 +122,7 @@ def _open(folder: Path, threads: int | None) -> Any:
         raise BackendUnavailable(
             f"insightface cannot be imported: {error}", hint="pip install 'ecgan[insightface]'"
         ) from error
+    wants_card = card is not None and _CUDA in onnxruntime.get_available_providers()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -113,7 +132,7 @@ def _open(folder: Path, threads: int | None) -> Any:
             analysis = FaceAnalysis(
                 name=str(folder),
                 allowed_modules=["detection"],
-                providers=["CPUExecutionProvider"],
+                providers=[*([(_CUDA, {"device_id": card})] if wants_card else []), _CPU],
                 sess_options=options,
             )
     except AssertionError as error:

@@ -22,7 +22,7 @@ class Fixed:
 
     name = "fixed"
 
-    def detect(self, frame, *, quick=False):
+    def detect(self, frame, *, quick=False, small=False):
         boxes = [(10, 10, 70, 80), (200, 10, 260, 80)]
         points = np.zeros((5, 2), np.float32)
         return [Face(np.array(box, np.float32), 0.9, points) for box in boxes]

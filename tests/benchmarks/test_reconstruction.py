@@ -34,7 +34,7 @@ class OnTemplate:
     def __init__(self, blind_above: float = 256) -> None:
         self.blind_above = blind_above
 
-    def detect(self, frame, *, quick=False):
+    def detect(self, frame, *, quick=False, small=False):
         if frame[0, 0, 2] > self.blind_above:
             return []
         box = np.array([55, 60, 200, 240], np.float32)

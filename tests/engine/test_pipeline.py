@@ -276,12 +276,38 @@ def test_threads_share_one_unmasker(model_folder: Path, masked_photo: U8) -> Non
 
 def test_it_tells_what_really_runs(unmasker: Unmasker) -> None:
     told = unmasker.describe()
-    assert (told["backend"], told["device"], told["detector"]) == (
-        "onnxruntime",
-        "cpu",
-        "retinaface",
-    )
+    assert (told["backend"], told["device"]) == ("onnxruntime", "cpu")
+    assert (told["detector"], told["detector_device"]) == ("retinaface", "cpu")
     assert (told["segmenter"], told["generator"]) == ("tiny-segmenter", "tiny-generator")
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "detector_device"),
+    [
+        ("onnxruntime", "cuda:1", "cuda:1"),
+        ("onnxruntime", "auto", "auto"),
+        ("openvino", "cpu", "cpu"),
+        (
+            "openvino",
+            "cuda:1",
+            "auto",
+        ),  # a card of another runtime, where onnxruntime may have none
+    ],
+)
+def test_the_detector_is_given_a_device(
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    device: str,
+    detector_device: str,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "ecgan.engine.detect.retinaface.RetinaFace",
+        lambda device, threads: asked.append(device),
+    )
+    Unmasker(models=model_folder, backend=backend, device=device).detector  # noqa: B018
+    assert asked == [detector_device]
 
 
 def test_it_works_again_after_close(model_folder: Path, masked_photo: U8) -> None:

@@ -15,20 +15,24 @@ def detector(request):
         request.getfixturevalue("package")
         options["path"] = request.getfixturevalue("pack")
     try:
-        opened = DETECTORS[request.param](threads=1, **options)
+        opened = DETECTORS[request.param](device="cpu", threads=1, **options)
     except BackendUnavailable as error:
         pytest.skip(str(error))
     assert opened.name == request.param
     return opened
 
 
-@pytest.mark.parametrize("quick", [False, True])
-def test_faces_lie_inside_the_frame_surest_first(detector, masked_photo, quick):
+def test_the_device_is_the_one_it_runs_on(detector):
+    assert detector.device == "cpu"
+
+
+@pytest.mark.parametrize("effort", [{}, {"quick": True}, {"small": True}])
+def test_faces_lie_inside_the_frame_surest_first(detector, masked_photo, effort):
     pair = np.concatenate([masked_photo, masked_photo[:, ::-1]], axis=1)
     cut = pair[: len(pair) // 3]
     for frame in (pair, cut):
         before = frame.copy()
-        faces = detector.detect(frame, quick=quick)
+        faces = detector.detect(frame, **effort)
         assert len(faces) == 2 or frame is cut
         height, width = frame.shape[:2]
         for face in faces:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ecgan.engine.detect.retinaface import RetinaFace, anchors, decode, pass_sides
-from ecgan.engine.errors import ModelMismatch, ModelMissing
+from ecgan.engine.errors import BackendUnavailable, ModelMismatch, ModelMissing
 
 ROOT = Path(__file__).resolve().parents[3]
 PORTRAIT = ROOT / "examples" / "astronaut_masked.jpg"
@@ -47,6 +47,25 @@ def test_the_face_is_found_at_any_size_and_scales_with_the_picture(detector, por
         error = np.linalg.norm(face.landmarks / factor - reference.landmarks, axis=1)
         # The detector itself errs by a few hundredths of the face from size to size.
         assert error[:2].max() < 0.06 * reference.height
+
+
+def test_small_faces_are_found_where_they_are_asked_for(detector, portrait):
+    (face,) = detector.detect(portrait)
+    scale = 16 / face.height
+    size = (round(portrait.shape[1] * scale), round(portrait.shape[0] * scale))
+    tiny = np.asarray(Image.fromarray(portrait).resize(size, Image.Resampling.LANCZOS))
+    wall = np.full((400, 600, 3), 128, np.uint8)
+    corners = [(40, 60), (300, 200), (480, 280)]
+    for x, y in corners:
+        wall[y : y + size[1], x : x + size[0]] = tiny
+    assert detector.detect(wall) == []
+    found = sorted(detector.detect(wall, small=True), key=lambda one: float(one.bbox[0]))
+    assert len(found) == len(corners)
+    for one, corner in zip(found, corners, strict=True):
+        expected = face.landmarks * scale + np.array(corner, np.float32)
+        # Half again of what was measured, 1.0 px: a twelfth of the face, the detector's own error.
+        assert np.abs(one.landmarks - expected)[:2].max() < 1.5
+        assert 12 < one.height < 20
 
 
 def test_two_faces_give_two_boxes(detector, portrait):
@@ -101,6 +120,17 @@ def test_sizes_never_blow_a_small_picture_up():
     assert pass_sides(720, quick=False) == [640, 320]
     assert pass_sides(1280, quick=False) == [1024, 640, 320]
     assert pass_sides(288, quick=True) == [288]
+    assert pass_sides(288, quick=False, small=True) == [480, 320]
+
+
+def test_small_faces_are_sought_in_a_large_or_enlarged_picture_but_never_quickly():
+    assert pass_sides(600, quick=False, small=True) == [1200, 600, 320]
+    assert pass_sides(900, quick=False, small=True) == [1536, 900, 640, 320]
+    assert pass_sides(4000, quick=False, small=True) == [1536, 1024, 640, 320]
+    assert pass_sides(4000, quick=True, small=True) == [640]
+
+
+def test_quick_looks_are_no_larger_than_the_picture():
     assert pass_sides(4000, quick=True) == [640]
 
 
@@ -111,6 +141,11 @@ def test_a_missing_or_wrong_file_is_named(tmp_path):
     broken.write_bytes(b"not a network")
     with pytest.raises(ModelMismatch, match=r"broken\.onnx"):
         RetinaFace(broken)
+
+
+def test_a_card_that_is_not_there_is_an_error():
+    with pytest.raises(BackendUnavailable, match="device 'cuda:0'"):
+        RetinaFace(device="cuda:0", threads=1)
 
 
 def test_a_network_with_other_outputs_is_refused(tmp_path):

@@ -37,6 +37,49 @@ def test_the_licence_is_said_at_load(package, pack, caplog):
     assert detector.licence in caplog.text
 
 
+CUDA = "CUDAExecutionProvider"
+
+
+@pytest.fixture
+def runtime_with_cuda(monkeypatch):
+    import onnxruntime
+
+    providers = [CUDA, "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+
+
+@pytest.mark.parametrize(("asked", "got", "card"), [("cuda:1", "cuda:1", 1), ("auto", "cuda:0", 0)])
+def test_a_card_is_used_where_the_runtime_has_one(
+    package, pack, runtime_with_cuda, asked, got, card
+):
+    assert InsightFace(pack, device=asked).device == got
+    (made,) = StandIn.made
+    assert made.options["providers"][0] == (CUDA, {"device_id": card})
+    assert made.prepared[0] == card  # -1 would send it back to the CPU
+
+
+def test_the_cpu_is_used_where_it_is_asked_for(package, pack, runtime_with_cuda):
+    assert InsightFace(pack, device="cpu").device == "cpu"
+    (made,) = StandIn.made
+    assert made.options["providers"] == ["CPUExecutionProvider"]
+    assert made.prepared[0] == -1
+
+
+def test_a_card_that_does_not_work_is_an_error_only_where_it_was_asked_for(
+    package, pack, runtime_with_cuda, monkeypatch
+):
+    monkeypatch.setattr(StandIn, "card_is_broken", True)
+    assert InsightFace(pack, device="auto").device == "cpu"
+    with pytest.raises(BackendUnavailable, match="device 'cuda:0'"):
+        InsightFace(pack, device="cuda:0")
+
+
+def test_a_card_without_a_runtime_for_it_is_an_error(package, pack):
+    with pytest.raises(BackendUnavailable, match="device 'cuda:0'") as caught:
+        InsightFace(pack, device="cuda:0")
+    assert "--device cpu" in caught.value.hint
+
+
 def test_a_missing_pack_names_the_file_and_the_place(tmp_path):
     folder = tmp_path / "buffalo_l"
     with pytest.raises(ModelMissing, match=r"det_10g\.onnx") as caught:
