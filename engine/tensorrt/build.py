@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -156,7 +156,11 @@ def build_engine(
 
 
 def peak_memory_mib() -> float:
-    """Most memory that this process has had in use, in MiB."""
+    """Most memory that this process has had in use, in MiB; 0 on Windows, which does not tell."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MIB if sys.platform == "darwin" else peak / 1024
 
@@ -198,17 +202,26 @@ class _Build:
         """Build for targets as ``choose_targets`` gives them, and return the engine's bytes."""
         with listening() as said:
             config = self._configure(targets, said)
-            monitor = None
-            if progress is not None:
-                monitor = make_monitor(self._flavour, progress)
-                config.progress_monitor = monitor
-            plan = self._builder.build_serialized_network(self._model.network, config)
-        if monitor is not None and monitor.stopped is not None:
+            monitor = make_monitor(self._flavour, progress)
+            config.progress_monitor = monitor
+            plan = self._wait_for_plan(config, monitor)
+        if monitor.stopped is not None:
             raise monitor.stopped
         if plan is None:
             raise explain(said.errors, self._onnx)
         save_timing_cache(config, self._options.timing_cache)
         return bytes(plan)
+
+    def _wait_for_plan(self, config: Any, monitor: Any) -> Any:
+        """Let a thread build. Signals then reach this one, not a callback that TensorRT deafens."""
+        with ThreadPoolExecutor(1) as pool:
+            call = self._builder.build_serialized_network
+            building = pool.submit(call, self._model.network, config)
+            try:
+                return building.result()
+            except BaseException as error:
+                monitor.stopped = monitor.stopped or error
+                raise
 
     def _make_builder(self) -> Any:
         with listening() as said:

@@ -23,7 +23,9 @@ from ..errors import (
 _BUILD = "build the engine again: ecgan build-engine"
 _EXPORT = "export the model again: ecgan export CHECKPOINT --output FOLDER"
 _DRIVER = "ecgan doctor says what is missing; to build for GPUs elsewhere: --target portable"
-_MEMORY = "lower --max-batch or --workspace, or close what else uses the GPU"
+_MEMORY = (
+    "lower --batch, or --max-batch and --workspace of a build, or close what else uses the GPU"
+)
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ BuildProgress = Callable[[float, str], None]
 """Takes the share that is done, 0 to 1, and the name of the step. May raise to stop the build."""
 
 
-def make_monitor(flavour: Flavour, progress: BuildProgress) -> Any:
+def make_monitor(flavour: Flavour, progress: BuildProgress | None) -> Any:
     """A progress monitor to hand to TensorRT.
 
-    An exception of ``progress``, Ctrl-C included, would be lost inside TensorRT. It is kept in
-    ``stopped``, ends the build at the next step, and is for the caller to raise.
+    An exception of ``progress`` would be lost inside TensorRT. So it is kept in ``stopped``, ends
+    the build at the next step, and is for the caller to raise; who sets ``stopped`` ends it too.
 
     Returns:
         An ``IProgressMonitor`` with the attribute ``stopped``, an exception or None. Keep it as
@@ -31,25 +31,22 @@ def make_monitor(flavour: Flavour, progress: BuildProgress) -> Any:
             self._phases = Phases()
 
         def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-            self._phases.start(name, parent, steps)
-            self._tell(name)
+            self._tell(name, lambda: self._phases.start(name, parent, steps))
 
         def step_complete(self, name: str, step: int) -> bool:
-            self._phases.step(name, step)
-            self._tell(name)
+            self._tell(name, lambda: self._phases.step(name, step))
             return self.stopped is None
 
         def phase_finish(self, name: str) -> None:
-            self._phases.finish(name)
-            self._tell(name)
+            self._tell(name, lambda: self._phases.finish(name))
 
-        def _tell(self, name: str) -> None:
-            if self.stopped is not None:
-                return
+        def _tell(self, name: str, move: Callable[[], None]) -> None:
             try:
-                progress(self._phases.done, name)
+                move()
+                if progress is not None and self.stopped is None:
+                    progress(self._phases.done, name)
             except BaseException as error:  # noqa: BLE001  kept, and raised after the build
-                self.stopped = error
+                self.stopped = self.stopped or error
 
     return Monitor()
 

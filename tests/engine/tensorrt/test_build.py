@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -356,3 +359,23 @@ def test_an_exception_stops_the_build(
     assert capfd.readouterr().err == ""  # TensorRT prints an exception that reaches it
     build_engine(full_model, engine, SM86)  # and the next build is as any other
     assert sidecar_path(engine).is_file()
+
+
+def test_ctrl_c_reaches_a_build_that_tells_nobody(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As when a model is built on its first use; the signal comes while TensorRT works."""
+
+    def build_for_long() -> None:
+        for number in range(20):
+            build_engine(shipped_models() / "segmenter.onnx", tmp_path / f"{number}.engine", SM86)
+
+    threads = threading.active_count()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        build_for_long()
+    timer.join()
+    assert not [path for path in tmp_path.iterdir() if ".part" in path.name]
+    assert capfd.readouterr().err == ""
+    assert threading.active_count() == threads
