@@ -21,13 +21,12 @@ from ecgan.engine.align import crop_matrix, warp_face
 from ecgan.engine.pipeline import Unmasker
 from ecgan.engine.types import CROP_SIZE, F32, U8, Face, FaceStatus, Result
 from ecgan.trainer.data import FaceSet, Sample, load_faces
-from ecgan.trainer.data.faces import SPLITS
+from ecgan.trainer.data.splits import SPLITS
 from ecgan.trainer.data.samples import draw_sample
-from ecgan.trainer.metrics import halved, region_psnr, region_ssim, seam, sharpness
+from ecgan.trainer.evaluate.floors import mean_face, mean_face_fill, ring_mean_fill, telea_fill
+from ecgan.trainer.metrics import Border, halved, region_psnr, region_ssim, seam, sharpness
 from ecgan.trainer.synth import Covering, wear_mask
 from ecgan.trainer.synth.base import Palette
-
-from .floors import mean_face, mean_face_fill, ring_mean_fill, telea_fill
 
 SHARES = (0.14, 0.25)
 """Share of the picture that a drawn mask covers: masks beyond are drawn again."""
@@ -183,13 +182,14 @@ def _floors(worn: Covering, average: F32) -> tuple[U8, U8, U8]:
 
 
 def _figures(output: U8, truth: U8, region: F32) -> dict[str, float]:
+    border = Border.of(region)
     return {
         "psnr": region_psnr(output, truth, region),
         "ssim": region_ssim(output, truth, region),
         "sharp256": sharpness(output, truth, region),
         "sharp128": sharpness(halved(output), halved(truth), halved(region)),
-        "seam": seam(output, truth, region, -2, 2),
-        "blend": seam(output, truth, region, 2, 10),
+        "seam": seam(output, truth, border, -2, 2),
+        "blend": seam(output, truth, border, 2, 10),
     }
 
 

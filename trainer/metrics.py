@@ -1,15 +1,26 @@
-"""PSNR and SSIM over a region, one definition for every figure that the project prints."""
+"""How near a picture comes to the truth over a region: one definition for every figure that is printed."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+import torch
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
 
 from ecgan.engine.types import F32, U8
 
-C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+SSIM_SIGMA, SSIM_REACH = 1.5, 5
+"""Gaussian window of 11 pixels: a value of the map depends on pixels up to 5 away."""
+
+PSNR_MOST = 148.0
+"""What equal pictures get in place of infinity, so that a mean can be taken."""
 
 
 def region_psnr(output: U8, truth: U8, region: F32) -> float:
@@ -21,67 +32,104 @@ def region_psnr(output: U8, truth: U8, region: F32) -> float:
         region: (S, S) in [0, 1]; pixels above 0.5 count.
     """
     inside = region > 0.5
-    error = (output[inside].astype(np.float64) - truth[inside]) ** 2
-    return float(10 * np.log10(255**2 / max(error.mean(), 1e-10)))
+    found, wanted = (torch.from_numpy(x[inside].astype(np.float32)) for x in (output, truth))
+    return min(float(peak_signal_noise_ratio(found, wanted, data_range=255.0)), PSNR_MOST)
 
 
 def region_ssim(output: U8, truth: U8, region: F32) -> float:
-    """Mean of the SSIM map over a region: Gaussian window 11, sigma 1.5, on RGB of the whole crop.
+    """Mean of the SSIM map over a region: Gaussian window 11, sigma 1.5, on RGB of the whole picture.
 
     Wang et al. 2004. Arguments as ``region_psnr``.
     """
+    inside = region > 0.5
+    # Where a window sees equal pixels the map is 1: only what lies near a change is computed.
+    changed = (output != truth).any(axis=2).astype(np.uint8)
+    reach = np.ones((2 * SSIM_REACH + 1,) * 2, np.uint8)
+    counted = inside & (cv2.dilate(changed, reach) > 0)
+    if not counted.any():
+        return 1.0
+    window = _window(counted)
+    found, wanted = (_tensor(x[window]) for x in (output, truth))
+    _, full = structural_similarity_index_measure(  # type: ignore[misc]
+        found, wanted, sigma=SSIM_SIGMA, data_range=255.0, return_full_image=True
+    )
+    short = 1 - full[0].double().mean(0).numpy()
+    return float(1 - short[counted[window]].sum() / inside.sum())
 
-    def blur(x: np.ndarray) -> np.ndarray:
-        return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5, borderType=cv2.BORDER_REFLECT))
 
-    a, b = output.astype(np.float64), truth.astype(np.float64)
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
-    cov = blur(a * b) - mean_a * mean_b
-    top = (2 * mean_a * mean_b + C1) * (2 * cov + C2)
-    bottom = (mean_a**2 + mean_b**2 + C1) * (var_a + var_b + C2)
-    return float((top / bottom).mean(2)[region > 0.5].mean())
+def _window(marked: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of what is marked and all that its SSIM depends on."""
+    spans = []
+    for axis in (1, 0):
+        places = np.flatnonzero(marked.any(axis=axis))
+        # reflection at a border needs more pixels than it reflects
+        low, high = int(places[0]) - 2 * SSIM_REACH, int(places[-1]) + 2 * SSIM_REACH + 1
+        spans.append(slice(max(low, 0), min(high, marked.shape[1 - axis])))
+    return spans[0], spans[1]
+
+
+def _tensor(picture: U8) -> torch.Tensor:
+    return torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
 
 
 def sharpness(output: U8, truth: U8, region: F32) -> float:
     """Mean gradient magnitude in the region over the truth's; 1 = as sharp."""
 
     def strength(x: U8) -> float:
-        grey = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
-        dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-        return float(np.hypot(dx, dy)[region > 0.5].mean())
+        return float(np.hypot(*_gradient(x))[region > 0.5].mean())
 
     return strength(output) / max(strength(truth), 1e-6)
 
 
-def seam(output: U8, truth: U8, region: F32, low: float, high: float) -> float:
+@dataclass(frozen=True)
+class Border:
+    """The border of a region.
+
+    Attributes:
+        outwards: (S, S) float32 distance from the border in pixels, negative inside.
+        across: (2, S, S) float32 unit vectors x, y away from it.
+    """
+
+    outwards: F32
+    across: F32
+
+    @classmethod
+    def of(cls, region: F32) -> Self:
+        """Border of an (S, S) region in [0, 1]: it lies at 0.5."""
+        inside = (region > 0.5).astype(np.uint8)
+        outside, depth = (
+            np.asarray(cv2.distanceTransform(marked, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
+            for marked in (1 - inside, inside)
+        )
+        outwards = outside - depth
+        smooth = cv2.GaussianBlur(outwards, (0, 0), 2.0)
+        across = np.stack([cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx) for dx in (1, 0)])
+        return cls(outwards, across / np.maximum(np.hypot(*across), 1e-6))
+
+
+def seam(output: U8, truth: U8, border: Border, low: float, high: float) -> float:
     """Mean gradient across a region's border over the truth's; 1 = no seam and no smear.
 
     Args:
         output: (S, S, 3) uint8 RGB.
         truth: (S, S, 3) uint8 RGB.
-        region: (S, S) in [0, 1]; its border lies at 0.5.
+        border: Of the region.
         low: Distance outwards from the border where looking begins, in pixels; negative = inside.
         high: Distance where it ends.
     """
-    inside = (region > 0.5).astype(np.uint8)
-    outside, depth = (
-        np.asarray(cv2.distanceTransform(marked, cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
-        for marked in (1 - inside, inside)
-    )
-    outwards = outside - depth
-    smooth = cv2.GaussianBlur(outwards, (0, 0), 2.0)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx) for dx in (1, 0))
-    length = np.maximum(np.hypot(across, down), 1e-6)
-    band = (outwards >= low) & (outwards <= high)
+    band = (border.outwards >= low) & (border.outwards <= high)
 
     def strength(x: U8) -> float:
-        grey = cv2.cvtColor(x, cv2.COLOR_RGB2GRAY).astype(np.float32)
-        dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-        return float(np.abs((dx * across + dy * down) / length)[band].mean())
+        dx, dy = _gradient(x)
+        return float(np.abs(dx * border.across[0] + dy * border.across[1])[band].mean())
 
     return strength(output) / max(strength(truth), 1e-6)
+
+
+def _gradient(picture: U8) -> tuple[F32, F32]:
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return np.asarray(dx, np.float32), np.asarray(dy, np.float32)
 
 
 Halvable = TypeVar("Halvable", U8, F32)

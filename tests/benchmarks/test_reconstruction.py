@@ -29,7 +29,7 @@ from ecgan.trainer.synth import Covering
 class OnTemplate:
     """Finds a face on the template; none where the picture's top left pixel is blue enough."""
 
-    name = "on-template"
+    name, device = "on-template", "cpu"
 
     def __init__(self, blind_above: float = 256) -> None:
         self.blind_above = blind_above

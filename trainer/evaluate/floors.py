@@ -7,14 +7,35 @@ import numpy as np
 import numpy.typing as npt
 
 from ecgan.engine.types import CROP_SIZE, F32, U8
-from ecgan.trainer.data import FaceSet
-from ecgan.trainer.data.samples import draw_sample
+
+from ..data import FaceSet
+from ..data.samples import draw_sample
 
 Hole = npt.NDArray[np.bool_]
 
 TELEA_RADIUS = 3
 RING_PX = 6
 """Width of the ring around the hole whose colour is taken, in pixels."""
+
+TELEA, RING_MEAN, MEAN_FACE, MASK_ON = "Telea", "ring mean", "mean face", "mask left on"
+FLOORS = (TELEA, RING_MEAN, MEAN_FACE, MASK_ON)
+
+
+def fill_all(masked: U8, hole: Hole, average: F32 | None) -> dict[str, U8]:
+    """Every simple way by name.
+
+    Args:
+        masked: (S, S, 3) uint8 RGB, aligned.
+        hole: (S, S) bool.
+        average: The mean face; None where there are no faces to make it of.
+
+    Returns:
+        Name -> (S, S, 3) uint8 RGB, in the order of ``FLOORS``.
+    """
+    fills = {TELEA: telea_fill(masked, hole), RING_MEAN: ring_mean_fill(masked, hole)}
+    if average is not None:
+        fills[MEAN_FACE] = mean_face_fill(masked, hole, average)
+    return fills | {MASK_ON: masked}
 
 
 def telea_fill(masked: U8, hole: Hole) -> U8:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecgan.benchmarks.floors import mean_face, mean_face_fill, ring_mean_fill, telea_fill
 from ecgan.trainer.data import load_faces
+from ecgan.trainer.evaluate.floors import mean_face, mean_face_fill, ring_mean_fill, telea_fill
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How good networks are, measured on faces whose truth is known."""
