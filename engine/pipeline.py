@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
-from .backends import BACKENDS, Backend
+from .backends import BACKENDS, Backend, file_and_options, makers
 from .backends.ort import OrtBackend
 from .composite import apply_patches, make_patch, paint_mask, union_alpha
 from .detect import DETECTORS, Detector
@@ -322,9 +322,17 @@ class Unmasker:
         return self._device if own else "auto"
 
     def _open(self, entry: ModelEntry) -> Backend:
-        path = verified_path(self._folder, entry, self._precision)
+        precision, options = file_and_options(self._backend_class.name, self._precision)
+        if precision not in entry.precisions and (others := makers(precision)):
+            raise OptionError(
+                f"backend '{self._backend_class.name}' does not compute in '{precision}'",
+                hint=f"--backend {others[0]} does",
+            )
         backend: Backend = self._backend_class.open(
-            path, device=self._device, threads=self._threads
+            verified_path(self._folder, entry, precision),
+            device=self._device,
+            threads=self._threads,
+            **options,
         )
         return backend
 
