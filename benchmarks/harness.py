@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,10 @@ from dataclasses import dataclass
 
 SETTLE_S = 0.02
 """Pause before each call: idle workers of the last call's thread pool spin for a while."""
+
+
+ROUNDS_MIN = 3
+"""Rounds that are made however long they take."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,13 @@ class Timing:
 
     @property
     def p90_ms(self) -> float:
-        """The time that nine rounds of ten stay within (nearest rank)."""
+        """The time that nine rounds of ten stay within."""
+        return self.percentile_ms(90)
+
+    def percentile_ms(self, percent: int) -> float:
+        """The time that so many percent of the rounds stay within (nearest rank)."""
         ordered = sorted(self.times_ms)
-        return ordered[-(-9 * len(ordered) // 10) - 1]
+        return ordered[-(-percent * len(ordered) // 100) - 1]
 
     @property
     def fastest_ms(self) -> float:
@@ -61,14 +70,40 @@ def interleave(
     for call in variants.values():
         for _ in range(warmup):
             call()
+    return interleave_measured({name: _timed(call) for name, call in variants.items()}, rounds)
+
+
+def interleave_measured(
+    variants: Mapping[str, Callable[[], float]], rounds: int, *, limit_s: float = math.inf
+) -> list[Timing]:
+    """Let variants that time themselves, such as other processes, take turns.
+
+    Args:
+        variants: Name -> what to call; returns milliseconds.
+        rounds: Calls of each, at least 1.
+        limit_s: No further round is begun after so long, once there were ``ROUNDS_MIN``.
+
+    Returns:
+        One timing a variant, in the order given.
+    """
     times: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
+    end = time.monotonic() + limit_s
+    for done in range(rounds):
+        if done >= ROUNDS_MIN and time.monotonic() > end:
+            break
         for name, call in variants.items():
             time.sleep(SETTLE_S)
-            start = time.perf_counter()
-            call()
-            times[name].append(1000 * (time.perf_counter() - start))
+            times[name].append(call())
     return [Timing(name, tuple(values)) for name, values in times.items()]
+
+
+def _timed(call: Callable[[], object]) -> Callable[[], float]:
+    def timed() -> float:
+        start = time.perf_counter()
+        call()
+        return 1000 * (time.perf_counter() - start)
+
+    return timed
 
 
 def speedup(slow: Timing, fast: Timing) -> float:

@@ -5,10 +5,21 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from ecgan.engine.backends.checks import usable_cores
+from ecgan.engine.errors import BackendUnavailable
+from ecgan.engine.tensorrt.driver import find_gpu
 
 LIBRARIES = ("numpy", "torch", "onnxruntime")
+RUNTIMES = (
+    *LIBRARIES,
+    "onnxruntime-gpu",
+    "openvino",
+    "tensorrt",
+    "tensorrt-rtx",
+    "cuda-python",
+)
 CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -23,6 +34,27 @@ def machine_line() -> str:
         *versions,
     ]
     return ", ".join(parts)
+
+
+def machine() -> dict[str, Any]:
+    """What a result must name: processor, card and driver, system, and what is installed."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": usable_cores(),
+        "gpu": _gpu(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "versions": {name: version for name in RUNTIMES if (version := _version(name))},
+    }
+
+
+def _gpu() -> dict[str, str] | None:
+    try:
+        gpu = find_gpu()
+    except BackendUnavailable:
+        return None
+    major, minor = gpu.driver
+    return {"name": gpu.name, "target": gpu.target, "driver": f"CUDA {major}.{minor}"}
 
 
 def _cpu_model() -> str:
