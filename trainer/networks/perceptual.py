@@ -103,15 +103,21 @@ class Perceptual(nn.Module):
         maps_b = self(b) if isinstance(b, Tensor) else b
         total = maps_a[0].new_zeros((), dtype=torch.float32)
         for one, two in zip(maps_a, maps_b, strict=True):
-            gap = _gap(one, two)
-            if weight is None:
-                total = total + gap.mean((1, 2))
-            else:
-                size = (gap.shape[-2], gap.shape[-1])
-                share = F.adaptive_avg_pool2d(weight.float(), size)[:, 0]
-                weighted = (gap * share).sum((1, 2))
-                total = total + weighted / share.sum((1, 2)).clamp(min=1e-6)
+            total = total + weighted_mean(_gap(one, two), weight)
         return total / len(TAPS)
+
+
+def weighted_mean(gap: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean over the positions of a map (N, h, w): (N,), by the importance of each pixel.
+
+    Args:
+        gap: What is averaged.
+        weight: (N, 1, H, W), >= 0, reduced to the map's size by averaging; None for all alike.
+    """
+    if weight is None:
+        return gap.mean((1, 2))
+    share = F.adaptive_avg_pool2d(weight.float(), (gap.shape[-2], gap.shape[-1]))[:, 0]
+    return (gap * share).sum((1, 2)) / share.sum((1, 2)).clamp(min=1e-6)
 
 
 def _gap(a: Tensor, b: Tensor) -> Tensor:

@@ -86,3 +86,18 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelMismatch, match="not a state dictionary of LPIPS on vgg") as caught:
         load_lpips(tmp_path / "half.pth", "vgg")
     assert "lpips.LPIPS(net='vgg')" in str(caught.value.hint)
+
+
+def test_a_weight_restricts_the_distance_to_what_it_marks(tmp_path: Path) -> None:
+    path = tmp_path / "alex.pth"
+    torch.save(alex_state(), path)
+    network = load_lpips(path, "alex")
+    a, b = torch.rand(1, 3, 128, 128) * 2 - 1, torch.zeros(1, 3, 128, 128)
+    b[..., :64] = a[..., :64]  # the left half is equal
+    left, right = torch.zeros(2, 1, 1, 128, 128)
+    # AlexNet's last maps see far: keep away from the seam between the halves
+    left[..., :8], right[..., 120:] = 1, 1
+    assert network.distance(a, b, weight=torch.ones(1, 1, 128, 128)) == pytest.approx(
+        network.distance(a, b).item(), rel=1e-5
+    )
+    assert network.distance(a, b, weight=right) > 3 * network.distance(a, b, weight=left)
