@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -156,11 +156,16 @@ class WatchedUnmasker(Unmasker):
 
     painted: tuple[FaceCrop, U8] | None = None
 
-    def generate(self, crops: list[FaceCrop], weights: F32) -> U8:
-        pictures = super().generate(crops, weights)
-        largest = max(range(len(crops)), key=lambda i: crops[i].side_px)
-        self.painted = crops[largest], pictures[largest]
-        return pictures
+    def start_generate(self, crops: list[FaceCrop], weights: F32) -> Callable[[], U8]:
+        finish = super().start_generate(crops, weights)
+
+        def watched() -> U8:
+            pictures = finish()
+            largest = max(range(len(crops)), key=lambda i: crops[i].side_px)
+            self.painted = crops[largest], pictures[largest]
+            return pictures
+
+        return watched
 
 
 def read_frames(clip: Path) -> Iterator[tuple[U8, float]]:

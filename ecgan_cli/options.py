@@ -241,6 +241,18 @@ Threads = Annotated[
         show_default="one per core",
     ),
 ]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="N",
+        min=1,
+        max=16,
+        help="Most faces a network takes at once; of a video, also pictures that it takes together. More is quicker on a GPU, and needs more of its memory.",
+        rich_help_panel=RUNTIME,
+        show_default="16, and one picture",
+    ),
+]
 Detector = Annotated[
     str,
     typer.Option(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from .backends.base import Backend
+from .backends.pending import start
 from .contract import BATCH_MAX, output_name
 from .errors import OptionError
 from .expressions import EXPRESSIONS
-from .types import F32, U8
+from .types import CROP_SIZE, F32, U8
 
 
 class Generator:
@@ -18,21 +21,25 @@ class Generator:
         backend: The opened generator.
         auto: Whether it can do without an expression, from the manifest.
         expressions: Whether it can be asked for one, from the manifest.
+        batch: Most crops that the model is given at once.
 
     Raises:
         ModelMismatch: The model does not have a generator's inputs and output.
     """
 
-    def __init__(self, backend: Backend, *, auto: bool, expressions: bool = True) -> None:
+    def __init__(
+        self, backend: Backend, *, auto: bool, expressions: bool = True, batch: int = BATCH_MAX
+    ) -> None:
         self.backend = backend
         self.auto, self.expressions = auto, expressions
+        self._batch = batch
         self._output = output_name(backend, "generator")
 
-    def paint(self, crops: U8, masks: F32, weights: F32) -> U8:
+    def paint(self, crops: U8 | Sequence[U8], masks: F32, weights: F32) -> U8:
         """Paint aligned faces.
 
         Args:
-            crops: (N, 256, 256, 3) uint8 RGB; N may be 0 or above the largest batch.
+            crops: (N, 256, 256, 3) uint8 RGB, or its N rows; N may be 0 or above the largest batch.
             masks: (N, 256, 256) float32 in [0, 1]; 1 = repaint.
             weights: (N, 7) float32 in the order of ``EXPRESSIONS``; all zeros for ``auto``.
 
@@ -43,6 +50,20 @@ class Generator:
             OptionError: A row of weights is all zeros and the model cannot do that, or one is not
                 and the model knows no expressions.
         """
+        return self.start(crops, masks, weights)()
+
+    def start(self, crops: U8 | Sequence[U8], masks: F32, weights: F32) -> Callable[[], U8]:
+        """Begin to paint; a runtime that can, computes while the caller goes on.
+
+        Args:
+            As of ``paint``; none of them may be changed before the result is there.
+
+        Returns:
+            What waits for the result of ``paint``.
+
+        Raises:
+            As ``paint`` does.
+        """
         if not self.expressions and weights.any():
             raise OptionError(
                 "this generator knows no expressions", hint="leave --expression out, or say auto"
@@ -52,14 +73,13 @@ class Generator:
                 "this generator cannot do expression 'auto'",
                 hint=f"choose one of {', '.join(EXPRESSIONS)} with --expression",
             )
-        levels = np.rint(masks * np.float32(255)).astype(np.uint8)
-        painted = [np.zeros((0, *crops.shape[1:]), np.uint8)]
-        for start in range(0, len(crops), BATCH_MAX):
-            part = slice(start, start + BATCH_MAX)
-            feeds = {
-                "crop": np.ascontiguousarray(crops[part]),
-                "mask": np.ascontiguousarray(levels[part]),
-                "expression": np.ascontiguousarray(weights[part], np.float32),
-            }
-            painted.append(self.backend.run(feeds)[self._output])
-        return np.concatenate(painted)
+        feeds = {
+            "crop": crops,
+            "mask": np.rint(masks * np.float32(255)).astype(np.uint8),
+            "expression": np.asarray(weights, np.float32),
+        }
+        finish = start(self.backend, feeds, self._output, self._batch)
+        return lambda: np.concatenate([_NONE, *finish()])
+
+
+_NONE = np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
 from .backends import BACKENDS, Backend, file_and_options, makers
 from .backends.ort import OrtBackend
 from .composite import apply_patches, make_patch, paint_mask, union_alpha
+from .contract import BATCH_MAX
 from .detect import DETECTORS, Detector
 from .edge import grow_to_edge
 from .errors import InputError, OptionError
@@ -50,6 +51,8 @@ class Unmasker:
         threads: Threads for each network; None for one per core.
         precision: "fp32", or another for which the models have files.
         detector_options: Further arguments of the detector, such as ``score`` or ``path``.
+        batch: Most faces that a network is given at once, 1 to 16; None for 16. A video then goes
+            through the networks by so many pictures at once; None for one at a time.
 
     Raises:
         OptionError: An unknown backend or detector; a precision without a file on first use.
@@ -67,7 +70,10 @@ class Unmasker:
         threads: int | None = None,
         precision: str = "fp32",
         detector_options: Mapping[str, Any] | None = None,
+        batch: int | None = None,
     ) -> None:
+        if batch is not None and not 1 <= batch <= BATCH_MAX:
+            raise OptionError(f"batch '{batch}' is not in the range 1 to {BATCH_MAX}")
         self._folder = models or model_folder()
         manifest = load_manifest(self._folder)
         self._entries = {kind: manifest.of_kind(kind) for kind in (SEGMENTER, GENERATOR)}
@@ -75,6 +81,7 @@ class Unmasker:
         self._detector_class = DETECTORS[detector]
         self._detector_options = dict(detector_options or {})
         self._device, self._threads, self._precision = device, threads, precision
+        self._batch = batch
         self._lock = threading.Lock()
         self._detector: Detector | None = None
         self._segmenter: Segmenter | None = None
@@ -98,7 +105,9 @@ class Unmasker:
         with self._lock:
             if self._segmenter is None:
                 entry = self._entries[SEGMENTER]
-                self._segmenter = Segmenter(self._open(entry), entry.threshold)
+                self._segmenter = Segmenter(
+                    self._open(entry), entry.threshold, self._batch or BATCH_MAX
+                )
             return self._segmenter
 
     @property
@@ -108,9 +117,17 @@ class Unmasker:
             if self._generator is None:
                 entry = self._entries[GENERATOR]
                 self._generator = Generator(
-                    self._open(entry), auto=entry.auto, expressions=bool(entry.classes)
+                    self._open(entry),
+                    auto=entry.auto,
+                    expressions=bool(entry.classes),
+                    batch=self._batch or BATCH_MAX,
                 )
             return self._generator
+
+    @property
+    def pictures_at_once(self) -> int:
+        """Pictures of a video that go through the networks together."""
+        return self._batch or 1
 
     def detect(self, frame: U8) -> list[Face]:
         """Find the faces of a picture.
@@ -140,13 +157,30 @@ class Unmasker:
         Returns:
             One crop per face, in the same order; its mask holds only what this face wears.
         """
-        crops = self._segmented(_aligned(frame, faces, zooms or [1.0] * len(faces)))
+        return self.crop_all([frame] * len(faces), faces, zooms or [1.0] * len(faces))
+
+    def crop_all(
+        self, frames: Sequence[U8], faces: Sequence[Face], zooms: Sequence[float]
+    ) -> list[FaceCrop]:
+        """What ``crop`` does, for faces of several pictures.
+
+        Args:
+            frames: The picture of each face, (H, W, 3) uint8 RGB.
+            faces: The faces.
+            zooms: Zoom of each face to begin with.
+
+        Returns:
+            One crop per face, in the same order.
+        """
+        crops = self._segmented(_aligned(frames, faces, zooms))
         for _ in range(ZOOM_STEPS):
             cut = [i for i, c in enumerate(crops) if c.zoom > ZOOM_MIN and self._is_cut_off(c)]
             if not cut:
                 break
             smaller = [max(crops[i].zoom * ZOOM_STEP, ZOOM_MIN) for i in cut]
-            again = self._segmented(_aligned(frame, [faces[i] for i in cut], smaller))
+            again = self._segmented(
+                _aligned([frames[i] for i in cut], [faces[i] for i in cut], smaller)
+            )
             for i, crop in zip(cut, again, strict=True):
                 crops[i] = crop
         return crops
@@ -155,7 +189,7 @@ class Unmasker:
         return self.segmenter.claims(crop.mask) and is_cut_off(crop.mask)
 
     def _segmented(self, crops: list[FaceCrop]) -> list[FaceCrop]:
-        pictures = np.stack([crop.crop for crop in crops]) if crops else _NO_CROPS
+        pictures = [crop.crop for crop in crops]
         masks = [own_covering(mask) for mask in self.segmenter.masks(pictures)]
         # Only what is claimed grows: specks on a bare face must not become a mask by it.
         masks = [
@@ -187,7 +221,26 @@ class Unmasker:
         """
         if not crops:
             return []
-        painted = self.generate(crops, weights)
+        return self.patches(frame, crops, self.generate(crops, weights), lights)
+
+    def patches(
+        self,
+        frame: U8,
+        crops: Sequence[FaceCrop],
+        painted: U8,
+        lights: Sequence[LightSmoother] | None = None,
+    ) -> list[Patch]:
+        """The step of ``paint`` after the generator: compositing.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB.
+            crops: Faces of that frame.
+            painted: (K, 256, 256, 3) uint8 RGB, as ``generate`` gives it for these.
+            lights: In a video, each face's memory of the frames before.
+
+        Returns:
+            One patch per crop in depth order, the largest face last.
+        """
         depth = sorted(range(len(crops)), key=lambda i: crops[i].side_px)
         return [
             make_patch(frame, crops[i], painted[i], None if lights is None else lights[i])
@@ -204,9 +257,17 @@ class Unmasker:
         Returns:
             (K, 256, 256, 3) uint8 RGB, painted a little beyond each mask.
         """
-        pictures = np.stack([crop.crop for crop in crops])
+        return self.start_generate(crops, weights)()
+
+    def start_generate(self, crops: list[FaceCrop], weights: F32) -> Callable[[], U8]:
+        """Begin what ``generate`` does; a GPU computes while the caller goes on.
+
+        Returns:
+            What waits for the result.
+        """
+        pictures = [crop.crop for crop in crops]
         masks = np.stack([paint_mask(crop.mask, crop.side_px) for crop in crops])
-        return self.generator.paint(pictures, masks, weights)
+        return self.generator.start(pictures, masks, weights)
 
     def unmask(
         self,
@@ -339,7 +400,7 @@ class Unmasker:
     def _crops(self, frame: U8, faces: list[Face], mask: F32 | None) -> list[FaceCrop]:
         if mask is None:
             return self.crop(frame, faces)
-        crops = _aligned(frame, faces, [1.0] * len(faces))
+        crops = _aligned([frame] * len(faces), faces, [1.0] * len(faces))
         shares = share_mask(mask, [crop.frame_to_crop for crop in crops])
         return [replace(crop, mask=part) for crop, part in zip(crops, shares, strict=True)]
 
@@ -354,18 +415,18 @@ class Unmasker:
         return Result(apply_patches(frame, patches), patches, results, union)
 
 
-_NO_CROPS = np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
 _NO_MASK = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
 
 
-def _aligned(frame: U8, faces: list[Face], zooms: Sequence[float]) -> list[FaceCrop]:
-    matrices = [
-        zoom_out(crop_matrix(face.landmarks), zoom) for face, zoom in zip(faces, zooms, strict=True)
-    ]
-    return [
-        FaceCrop(face, matrix, warp_face(frame, matrix), _NO_MASK, zoom)
-        for face, matrix, zoom in zip(faces, matrices, zooms, strict=True)
-    ]
+def _aligned(frames: Sequence[U8], faces: Sequence[Face], zooms: Sequence[float]) -> list[FaceCrop]:
+    """One crop per face, with the picture it is in; read-only, so that a GPU may keep it."""
+    crops = []
+    for frame, face, zoom in zip(frames, faces, zooms, strict=True):
+        matrix = zoom_out(crop_matrix(face.landmarks), zoom)
+        crop = warp_face(frame, matrix)
+        crop.flags.writeable = False
+        crops.append(FaceCrop(face, matrix, crop, _NO_MASK, zoom))
+    return crops
 
 
 def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .backends.base import Backend
+from .backends.pending import start
 from .contract import BATCH_MAX, output_name
 from .types import CROP_SIZE, F32, U8
 
@@ -15,29 +18,29 @@ class Segmenter:
     Args:
         backend: The opened segmenter.
         threshold: Share of the crop above which a mask is claimed, from the manifest.
+        batch: Most crops that the model is given at once.
 
     Raises:
         ModelMismatch: The model does not have a segmenter's inputs and output.
     """
 
-    def __init__(self, backend: Backend, threshold: float) -> None:
+    def __init__(self, backend: Backend, threshold: float, batch: int = BATCH_MAX) -> None:
         self.backend = backend
         self.threshold = threshold
+        self._batch = batch
         self._output = output_name(backend, "segmenter")
 
-    def masks(self, crops: U8) -> F32:
+    def masks(self, crops: U8 | Sequence[U8]) -> F32:
         """Masks of aligned faces.
 
         Args:
-            crops: (N, 256, 256, 3) uint8 RGB; N may be 0 or above the largest batch.
+            crops: (N, 256, 256, 3) uint8 RGB, or its N rows; N may be 0 or above the largest batch.
 
         Returns:
             (N, 256, 256) float32 in [0, 1]; 1 = covered.
         """
         levels = [np.zeros((0, CROP_SIZE, CROP_SIZE), np.uint8)]
-        for start in range(0, len(crops), BATCH_MAX):
-            batch = np.ascontiguousarray(crops[start : start + BATCH_MAX])
-            levels.append(self.backend.run({"crop": batch})[self._output])
+        levels += start(self.backend, {"crop": crops}, self._output, self._batch)()
         return np.concatenate(levels).astype(np.float32) / np.float32(255)
 
     def claims(self, mask: F32) -> bool:

@@ -39,6 +39,7 @@ def command(
     device: options.Device = "auto",
     precision: options.Precision = "fp32",
     threads: options.Threads = None,
+    batch: options.Batch = None,
     detector: options.Detector = "retinaface",
     detector_model: options.DetectorModel = None,
     as_json: options.Json = False,
@@ -90,6 +91,7 @@ def command(
                 detector=detector,
                 threads=threads,
                 precision=precision,
+                batch=batch,
                 detector_options=None if detector_model is None else {"path": detector_model},
             )
 

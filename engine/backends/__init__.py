@@ -10,6 +10,7 @@ BACKENDS = Registry(
     {
         "onnxruntime": "ecgan.engine.backends.ort:OrtBackend",
         "openvino": "ecgan.engine.backends.openvino:OpenVinoBackend",
+        "tensorrt": "ecgan.engine.backends.tensorrt:TensorRtBackend",
     },
 )
 

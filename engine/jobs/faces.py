@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from ..pipeline import face_weights
 from ..selection import ALL_FACES, LARGEST, parse_faces
 from ..smoothing import LightSmoother
 from ..temporal import FaceTracker, MaskSmoother, TrackedFace
-from ..types import F32, U8, FaceCrop, FaceStatus, Patch
+from ..types import CROP_SIZE, F32, U8, FaceCrop, FaceStatus, Patch
 from .report import ENLARGED_PX, FileReport, UnmaskOptions
 from .stages import Stages
 
@@ -52,6 +52,38 @@ class _Track:
     is_large: bool = False
     masked_until: float = -1.0
     zoom: float = 1.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A frame with its faces.
+
+    Attributes:
+        frame: (H, W, 3) uint8 RGB.
+        time_s: Its time.
+        faces: As they were tracked.
+        is_cut: Whether the picture before it was another scene.
+    """
+
+    frame: U8
+    time_s: float
+    faces: Sequence[TrackedFace]
+    is_cut: bool
+
+
+@dataclass(frozen=True)
+class _Masked:
+    """A face to be painted.
+
+    Attributes:
+        number: Of its track.
+        crop: With the mask to be repainted.
+        light: Its memory of the frames before, as of this frame.
+    """
+
+    number: int
+    crop: FaceCrop
+    light: LightSmoother
 
 
 _RANK = (FaceStatus.NOT_SELECTED, FaceStatus.TOO_SMALL, FaceStatus.NO_MASK, FaceStatus.CHANGED)
@@ -126,23 +158,44 @@ class VideoFaces:
         Returns:
             In the order to be laid; empty where nothing is to be changed.
         """
-        with self._stages("track"):
-            faces = self._tracker.update(frame, time_s)
-        self._forget(faces, time_s)
-        wanted = [face for face in faces if self._is_wanted(face, faces)]
-        with self._stages("segment"):
-            masked = self._masked(frame, wanted, time_s)
-        with self._stages("generate"):
-            patches = self._painted(frame, masked)
-        report = self._report
-        report.frames_with_face += bool(faces)
-        report.frames_masked += bool(masked)
-        report.frames_changed += bool(patches)
-        return patches
+        return self.start([(frame, time_s)])()[0]
 
-    def _forget(self, faces: Sequence[TrackedFace], time_s: float) -> None:
+    def start(self, pictures: Sequence[tuple[U8, float]]) -> Callable[[], list[list[Patch]]]:
+        """Begin to paint for the next frames, which go through the networks together.
+
+        How many are taken at once changes nothing in what is painted.
+
+        Args:
+            pictures: Frames as ``patches`` takes them, with their times.
+
+        Returns:
+            What finishes the work: patches of each frame. To be called in the order of the starts,
+            and after the next start where a GPU is to compute meanwhile.
+        """
+        seen = []
+        with self._stages("track"):
+            for frame, time_s in pictures:
+                faces = self._tracker.update(frame, time_s)
+                seen.append(_Seen(frame, time_s, faces, self._tracker.is_cut))
+        with self._stages("segment"):
+            masked = self._masked(seen)
+        with self._stages("generate"):
+            painted = self._start_paint(masked)
+        self._report.frames_with_face += sum(bool(each.faces) for each in seen)
+        self._report.frames_masked += sum(bool(each) for each in masked)
+
+        def finish() -> list[list[Patch]]:
+            with self._stages("generate"):
+                found = [self._patches(*each) for each in zip(seen, masked, painted(), strict=True)]
+            self._report.frames_changed += sum(bool(patches) for patches in found)
+            return found
+
+        return finish
+
+    def _forget(self, seen: _Seen) -> None:
         """Drop what is known of faces that are gone; without this, memory would grow with the length."""
-        if self._tracker.is_cut:
+        faces, time_s = seen.faces, seen.time_s
+        if seen.is_cut:
             self._seen_at.clear()
             self._smoother.reset()
             self._lights.clear()
@@ -193,23 +246,57 @@ class VideoFaces:
             self._largest = top
         return self._largest if self._largest is not None else top
 
-    def _masked(
-        self, frame: U8, faces: Sequence[TrackedFace], time_s: float
-    ) -> list[tuple[int, FaceCrop]]:
-        """Crops of the faces that count as masked, with the mask to be repainted."""
-        if not faces:
-            return []
-        # A face keeps the zoom that its mask once needed, so that the crop does not jump.
-        zooms = [self._tracks[face.track_id].zoom for face in faces]
-        crops = self._unmasker.crop(frame, [face.face for face in faces], zooms)
-        if self._mask is not None:
-            shares = share_mask(self._mask, [crop.frame_to_crop for crop in crops])
-            crops = [replace(crop, mask=part) for crop, part in zip(crops, shares, strict=True)]
+    def _masked(self, seen: Sequence[_Seen]) -> list[list[_Masked]]:
+        """For each frame, the faces that count as masked, with the mask to be repainted."""
+        wanted = [
+            [face for face in each.faces if self._is_wanted(face, each.faces)] for each in seen
+        ]
+        crops = self._crops(seen, wanted)
         masked = []
-        for face, crop in zip(faces, crops, strict=True):
-            if (kept := self._settle(face.track_id, crop, time_s)) is not None:
-                masked.append((face.track_id, kept))
+        for each, faces in zip(seen, wanted, strict=True):
+            self._forget(each)
+            own = [(face, self._at_zoom(each, face, *next(crops))) for face in faces]
+            if self._mask is not None and own:
+                shares = share_mask(self._mask, [crop.frame_to_crop for _, crop in own])
+                own = [
+                    (face, replace(crop, mask=part))
+                    for (face, crop), part in zip(own, shares, strict=True)
+                ]
+            settled = [(face, self._settle(face.track_id, crop, each.time_s)) for face, crop in own]
+            masked.append(
+                [
+                    _Masked(
+                        face.track_id,
+                        crop,
+                        self._lights.setdefault(face.track_id, LightSmoother()),
+                    )
+                    for face, crop in settled
+                    if crop is not None
+                ]
+            )
         return masked
+
+    def _crops(
+        self, seen: Sequence[_Seen], wanted: Sequence[Sequence[TrackedFace]]
+    ) -> Iterator[tuple[FaceCrop, float]]:
+        """Crops of all faces of all frames, and the zooms to begin with that were known so far."""
+        frames = [each.frame for each, faces in zip(seen, wanted, strict=True) for _ in faces]
+        faces = [face for each in wanted for face in each]
+        if not faces:
+            return iter(())
+        zooms = [self._tracks[face.track_id].zoom for face in faces]
+        crops = self._unmasker.crop_all(frames, [face.face for face in faces], zooms)
+        return zip(crops, zooms, strict=True)
+
+    def _at_zoom(self, seen: _Seen, face: TrackedFace, crop: FaceCrop, begun_at: float) -> FaceCrop:
+        """The crop, cut anew where a frame just before found that the mask needs another zoom.
+
+        A face keeps the zoom that its mask once needed, so that the crop does not jump.
+        """
+        zoom = self._tracks[face.track_id].zoom
+        if zoom == begun_at:
+            return crop
+        return self._unmasker.crop(seen.frame, [face.face], [zoom])[0]
 
     def _settle(self, number: int, crop: FaceCrop, time_s: float) -> FaceCrop | None:
         """The crop with its mask smoothed over time; None for a face without one."""
@@ -229,20 +316,31 @@ class VideoFaces:
             track.masked_until = time_s + HOLD_S
         return crop if claims or time_s <= track.masked_until else None
 
-    def _painted(self, frame: U8, masked: Sequence[tuple[int, FaceCrop]]) -> list[Patch]:
+    def _start_paint(self, masked: Sequence[Sequence[_Masked]]) -> Callable[[], list[U8]]:
+        """Begin to paint the faces of all frames; what is returned waits for each frame's paint."""
+        every = [face for each in masked for face in each]
+        if not every:
+            return lambda: [_NOTHING for _ in masked]
+        weights = [self._weights.get(face.number, self._weights[0]) for face in every]
+        finish = self._unmasker.start_generate([face.crop for face in every], np.stack(weights))
+        ends = np.cumsum([len(each) for each in masked])[:-1]
+        return lambda: np.split(finish(), ends)
+
+    def _patches(self, seen: _Seen, masked: Sequence[_Masked], painted: U8) -> list[Patch]:
         if not masked:
             return []
-        weights = [self._weights.get(number, self._weights[0]) for number, _ in masked]
-        crops = [crop for _, crop in masked]
-        lights = [self._lights.setdefault(number, LightSmoother()) for number, _ in masked]
-        patches = self._unmasker.paint(frame, crops, np.stack(weights), lights)
+        crops, lights = [face.crop for face in masked], [face.light for face in masked]
+        patches = self._unmasker.patches(seen.frame, crops, painted, lights)
         patches = [patch for patch in patches if patch.alpha.any()]
         if patches:
-            for number, crop in masked:
-                track = self._tracks[number]
+            for face in masked:
+                track = self._tracks[face.number]
                 _raise_status(track, FaceStatus.CHANGED)
-                track.enlarged |= crop.side_px > ENLARGED_PX
+                track.enlarged |= face.crop.side_px > ENLARGED_PX
         return patches
+
+
+_NOTHING = np.zeros((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
 
 
 def _raise_status(track: _Track, status: FaceStatus) -> None:

@@ -7,7 +7,8 @@ does not grow with the length of the video.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -23,7 +24,7 @@ from ..media.mask_file import read_mask
 from ..media.output import atomic_file, check_output, mask_path
 from ..media.planes import grey_frame, paint_frame
 from ..media.provenance import comment_text, make_mark
-from ..media.reader import VideoReader
+from ..media.reader import Chunk, VideoReader
 from ..media.threads import Prefetch, Sink
 from ..media.trim import parse_cut
 from ..media.video_types import Picture, VideoInfo
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _AHEAD = 4
 """Pictures that may wait between decoding, painting and encoding."""
 _PREVIEW_S = 2.0
+_PACKETS = 64
+"""Most chunks that wait for the pictures of a group: sound can go on long after the last one."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +99,8 @@ def unmask_video(
             mask_writer = None
             if mask_target is not None:
                 mask_writer = stack.enter_context(_open_mask_writer(mask_target, reader, options))
-            _run(
-                reader, faces, _Encoder(reader.info, writer, mask_writer, stages), stages, progress
-            )
+            encoder = _Encoder(reader.info, writer, mask_writer, stages)
+            _run(reader, faces, encoder, stages, progress, unmasker.pictures_at_once)
             report.frames = writer.frames
             faces.finish()
             if report.frames_changed:
@@ -260,23 +262,51 @@ def _run(
     encoder: _Encoder,
     stages: Stages,
     progress: Progress | None,
+    at_once: int,
 ) -> None:
+    """Paint the pictures, so many at once; each group is finished when the next has begun."""
     done = 0
+    begun: deque[tuple[list[Chunk], Callable[[], list[list[Patch]]]]] = deque()
     with (
         Prefetch(stages.each("decode", reader), _AHEAD, "decode") as chunks,
         Sink(encoder.take, _AHEAD, "encode") as sink,
     ):
-        for chunk in chunks:
-            picture = chunk.picture
-            if picture is None:
-                sink.put(_Painted(chunk.packets, None, []))
-                continue
-            patches = faces.patches(picture.rgb, picture.time_s)
-            sink.put(_Painted(chunk.packets, picture.frame, patches))
-            done += 1
-            if progress is not None:
-                progress(done, reader.info.frames)
+
+        def finish_oldest() -> None:
+            nonlocal done
+            group, finish = begun.popleft()
+            patches = iter(finish())
+            for chunk in group:
+                if chunk.picture is None:
+                    sink.put(_Painted(chunk.packets, None, []))
+                    continue
+                sink.put(_Painted(chunk.packets, chunk.picture.frame, next(patches)))
+                done += 1
+                if progress is not None:
+                    progress(done, reader.info.frames)
+
+        for group in _groups(chunks, at_once):
+            pictures = [chunk.picture for chunk in group if chunk.picture is not None]
+            begun.append((group, faces.start([(each.rgb, each.time_s) for each in pictures])))
+            if len(begun) > 1:
+                finish_oldest()
+        while begun:
+            finish_oldest()
         sink.finish()
+
+
+def _groups(chunks: Iterable[Chunk], pictures: int) -> Iterator[list[Chunk]]:
+    """Neighbouring chunks that hold so many pictures together; the last ones may hold fewer."""
+    group: list[Chunk] = []
+    count = 0
+    for chunk in chunks:
+        group.append(chunk)
+        count += chunk.picture is not None
+        if count == pictures or len(group) == _PACKETS:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
 
 
 def _conclude(report: FileReport, options: UnmaskOptions) -> None:

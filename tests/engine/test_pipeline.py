@@ -122,7 +122,8 @@ def test_the_paint_is_the_generators(
 def test_a_mask_that_hangs_below_the_crop_is_seen_whole(
     unmasker: Unmasker, masked_photo: U8, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def blue(crops: U8) -> F32:  # unlike the tiny network's rule, down to the crop's edge
+    def blue(rows: list[U8]) -> F32:  # unlike the tiny network's rule, down to the crop's edge
+        crops = np.stack(rows)
         lower = np.arange(256)[:, None] > 125
         return ((crops[..., 2] > crops[..., 0].astype(int) + 40) & lower).astype(np.float32)
 

@@ -50,7 +50,7 @@ class FakeUnmasker:
     Attributes:
         faces: What is found in every frame.
         covered: Frame number -> whether the segmenter sees a mask.
-        seen: Weights of each call of ``paint``.
+        seen: Weights of each call of ``start_generate``.
     """
 
     faces: list[Face] = field(default_factory=lambda: [_face(40, 30)])
@@ -66,8 +66,10 @@ class FakeUnmasker:
     def detect(self, frame: U8, *, quick: bool = False) -> list[Face]:
         return list(self.faces)
 
-    def crop(
-        self, frame: U8, faces: list[Face], zooms: Sequence[float] | None = None
+    pictures_at_once = 1
+
+    def crop_all(
+        self, frames: list[U8], faces: list[Face], zooms: Sequence[float]
     ) -> list[FaceCrop]:
         mask = np.zeros((256, 256), np.float32)
         mask[140:240, 60:200] = float(self.covered(self.calls))
@@ -75,17 +77,20 @@ class FakeUnmasker:
         empty = np.zeros((256, 256, 3), np.uint8)
         return [FaceCrop(face, crop_matrix(face.landmarks), empty, mask) for face in faces]
 
-    def paint(
-        self, frame: U8, crops: list[FaceCrop], weights: F32, lights: Sequence[LightSmoother]
-    ) -> list[Patch]:
+    def start_generate(self, crops: list[FaceCrop], weights: F32) -> Callable[[], U8]:
         self.seen.append(weights)
+        colours = [(40, 200, 40) if row.any() else (230, 30, 30) for row in weights]
+        return lambda: np.array(colours, np.uint8)[:, None, None]
+
+    def patches(
+        self, frame: U8, crops: list[FaceCrop], painted: U8, lights: Sequence[LightSmoother]
+    ) -> list[Patch]:
         self.lights.append(list(lights))
         x, y, width, height = SPOT
         patches = []
-        for crop, row in zip(crops, weights, strict=True):
+        for crop, colour in zip(crops, painted, strict=True):
             left = x + round(float(crop.face.bbox[0])) - 40
-            colour = (40, 200, 40) if row.any() else (230, 30, 30)
-            rgb = np.full((height, width, 3), colour, np.float32)
+            rgb = np.broadcast_to(colour, (height, width, 3)).astype(np.float32)
             patches.append(Patch(left, y, rgb, np.ones((height, width), np.float32)))
         return patches
 
