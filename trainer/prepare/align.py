@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import cv2
@@ -13,11 +13,6 @@ from ecgan.engine.pipeline import Unmasker
 from ecgan.engine.types import CROP_SIZE, F32, U8, Face
 
 from .surround import continue_photo
-
-MARGIN_SHARE = 0.5
-"""Rim added around a picture without a face, as a share of its side: tight crops need one to be seen."""
-
-RIM_COLOUR = (127, 127, 127)
 
 NOSE_SPAN = (-0.1, 1.1)
 """Place of the nose along the line between the eyes outside which a head is turned away."""
@@ -64,24 +59,12 @@ def align_faces(
     Returns:
         What became of each face; one ``Drop.NO_FACE`` where there is none.
     """
-    faces = _detect(image, unmasker)
+    faces = unmasker.detect(image)
     if not faces:
         return [Drop.NO_FACE]
     if not every:
         faces = [max(faces, key=lambda face: face.height)]
     return [_align(image, face, unmasker, min_face) for face in faces]
-
-
-def _detect(image: U8, unmasker: Unmasker) -> list[Face]:
-    faces = unmasker.detect(image)
-    if faces:
-        return faces
-    rim = round(MARGIN_SHARE * max(image.shape[:2]))
-    wider = cv2.copyMakeBorder(image, *(rim,) * 4, cv2.BORDER_CONSTANT, value=RIM_COLOUR)
-    return [
-        replace(face, bbox=face.bbox - rim, landmarks=face.landmarks - rim)
-        for face in unmasker.detect(np.asarray(wider, np.uint8))
-    ]
 
 
 def _align(image: U8, face: Face, unmasker: Unmasker, min_face: int) -> AlignedFace | Drop:
