@@ -16,7 +16,7 @@ from .. import console, options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ecgan.engine.tensorrt.build import BuildOptions
+    from ecgan.engine.tensorrt.build import BuildOptions, Opener
     from ecgan.engine.tensorrt.sidecar import Sidecar
     from ecgan.engine.tensorrt.sources import Source
 
@@ -40,7 +40,7 @@ def command(
             metavar="PATH",
             help="A file for one model, else a folder. Each engine gets a .json beside it.",
             rich_help_panel=options.OUTPUT,
-            show_default="NAME.engine in this folder",
+            show_default="NAME.engine where ecgan unmask finds it",
         ),
     ] = None,
     overwrite: Annotated[
@@ -130,6 +130,7 @@ def command(
     Precision is in the model file: an fp16 engine needs a file that computes in fp16.
     """
     from ecgan.engine.tensorrt.build import BuildOptions
+    from ecgan.engine.tensorrt.cache import engine_folder
     from ecgan.engine.tensorrt.sources import find_sources, plan_engines
 
     wanted = BuildOptions(
@@ -144,7 +145,8 @@ def command(
     built: dict[Path, Sidecar] = {}
     failure: EcganError | None = None
     try:
-        planned = plan_engines(find_sources(models or [], precision), output, overwrite=overwrite)
+        sources = find_sources(models or [], precision)
+        planned = plan_engines(sources, output, kept=engine_folder(), overwrite=overwrite)
         _build(planned, wanted, built)
     except EcganError as error:
         failure = error
@@ -168,14 +170,29 @@ def _build(
     from ..build_bar import BuildBar
     from ..interrupts import GracefulStop, Terminated
 
+    opener = _opener(wanted.flavour)
     try:
         with GracefulStop() as stop, BuildBar(stop.check) as bar:
             for path, source in planned.items():
                 asked = replace(wanted, precision=source.precision)
-                built[path] = build_engine(source.path, path, asked, bar.begin(path.name))
+                progress = bar.begin(path.name)
+                built[path] = build_engine(source.path, path, asked, progress, opener=opener)
     except (KeyboardInterrupt, Terminated):
         console.warning("stopped; no half engine was left")
         raise
+
+
+def _opener(flavour: str) -> Opener | None:
+    """What holds an engine against its model before it is kept; None where no GPU answers."""
+    from ecgan.engine.errors import BackendUnavailable
+    from ecgan.engine.tensorrt.driver import find_gpu
+    from ecgan.engine.tensorrt.platform import find_platform
+
+    try:
+        find_gpu()
+    except BackendUnavailable:
+        return None
+    return find_platform(flavour=flavour).trial
 
 
 def _table(built: Mapping[Path, Sidecar]) -> Table:

@@ -46,8 +46,8 @@ MIB = 1 << 20
 OPT_BATCH = 4
 """Batch that an engine is fastest for where nobody says: a group of people in a frame."""
 
-Opener = Callable[[bytes, Sidecar], AbstractContextManager[Run]]
-"""Loads an engine from its bytes, and gives what runs it for as long as the context lasts."""
+Opener = Callable[[Path, bytes], AbstractContextManager[Run]]
+"""Loads an engine, given its path to be and its bytes; the context is what runs it."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def build_engine(
         parity={},
     )
     if opener is not None and here:
-        with opener(plan, sidecar) as run:
+        with opener(target, plan) as run:
             sidecar = replace(sidecar, parity=check_parity(onnx, sidecar, run))
     write_atomic(target, plan)
     sidecar.save(target)

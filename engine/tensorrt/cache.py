@@ -92,8 +92,9 @@ class EngineCache:
     def engines(self, onnx: Path) -> Iterator[tuple[Path, bytes]]:
         """Engines of a model to try, best first: go on only where one was refused.
 
-        The one beside the model file, where ``ecgan build-engine`` put one; the kept one; and at
-        last one that is built now. What does not fit is said in one line and passed over.
+        One that ``ecgan build-engine`` made, beside the model file or, of a network that ships, in
+        the folder of engines; the kept one; and at last one that is built now. What does not fit is
+        said in one line and passed over.
 
         Args:
             onnx: The model file.
@@ -107,7 +108,8 @@ class EngineCache:
         content = read_model(onnx)
         sha256 = hashlib.sha256(content).hexdigest()
         kept = self.path_of(onnx, content)
-        for path in (onnx.with_suffix(SUFFIX), kept):
+        built = onnx.with_suffix(SUFFIX)
+        for path in (built, self._folder / built.name, kept):
             if path.exists():
                 plan = self._read(path, sha256)
                 if plan is not None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import importlib.util
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ModelMismatch, OptionError
 from .build import build_engine
 from .cache import Build, EngineCache, pass_over
 from .driver import Gpu, find_gpu
-from .flavour import Flavour, load_flavour
+from .flavour import AUTO, Flavour, load_flavour
 from .loaded import LoadedEngine
 from .memory import Device
+from .parity import Run
 from .runner import Runner
 from .session import Session
 
@@ -30,7 +33,7 @@ class Platform:
         gpu: The GPU.
         flavour: The TensorRT.
         open_device: Opens the GPU; called with the first network, and again after the last closed.
-        build: Builds an engine that is missing.
+        build: Builds an engine that is missing; None for ``build_engine``, held against its model.
         folder: Where engines are kept; None for the user's folder.
     """
 
@@ -40,11 +43,12 @@ class Platform:
         flavour: Flavour,
         open_device: Callable[[], Device],
         *,
-        build: Build = build_engine,
+        build: Build | None = None,
         folder: Path | None = None,
     ) -> None:
         self.gpu, self.flavour = gpu, flavour
-        self._open_device, self._build, self._folder = open_device, build, folder
+        self._open_device, self._folder = open_device, folder
+        self._build = build or functools.partial(build_engine, opener=self.trial)
         self._lock = threading.Lock()
         self._session: Session | None = None
 
@@ -68,6 +72,23 @@ class Platform:
             except ModelMismatch as error:
                 refused = error
         raise refused or ModelMismatch(f"'{onnx}' has no engine")
+
+    @contextmanager
+    def trial(self, path: Path, plan: bytes) -> Iterator[Run]:
+        """Load an engine that is not in use yet, to look at what it computes.
+
+        Args:
+            path: Where it will lie.
+            plan: Its bytes.
+
+        Raises:
+            EcganError: It cannot be run here.
+        """
+        runner = self._load(path, plan, graphs=False)
+        try:
+            yield lambda feeds: runner.submit(feeds, len(next(iter(feeds.values())))).result()
+        finally:
+            runner.close()
 
     def close(self) -> None:
         """Close what is still open."""
@@ -95,31 +116,32 @@ class Platform:
             return self._session
 
 
-_platforms: dict[tuple[int, str], Platform] = {}
+_platforms: dict[tuple[int, str, str], Platform] = {}
 _platforms_lock = threading.Lock()
 
 
-def find_platform(index: int = 0, library: str | None = None) -> Platform:
+def find_platform(index: int = 0, library: str | None = None, flavour: str = AUTO) -> Platform:
     """What is here, the driver asked first: without one, some TensorRT would end the process.
 
     Args:
         index: Number of the GPU.
         library: "cuda-python" or "pycuda"; None for pycuda where the program holds a context of it
             or nothing else is installed, and cuda-python elsewhere.
+        flavour: As ``load_flavour`` takes it.
 
     Raises:
         OptionError: There is no such library.
         BackendUnavailable: Driver, GPU, TensorRT or library is missing; the hint mends it.
     """
     gpu = find_gpu(index)
-    flavour = load_flavour()
+    loaded = load_flavour(flavour)
     library = library or _library()
     if library not in (CUDA_PYTHON, PYCUDA):
         raise OptionError(f"unknown library '{library}'; choose from {CUDA_PYTHON}, {PYCUDA}")
     with _platforms_lock:
-        key = index, library
+        key = index, library, loaded.name
         if key not in _platforms:
-            _platforms[key] = Platform(gpu, flavour, lambda: _open_device(index, library))
+            _platforms[key] = Platform(gpu, loaded, lambda: _open_device(index, library))
             atexit.register(_platforms[key].close)  # while the driver still answers
         return _platforms[key]
 

@@ -59,14 +59,15 @@ def find_sources(models: list[str], precision: str | None) -> list[Source]:
 
 
 def plan_engines(
-    sources: list[Source], output: Path | None, *, overwrite: bool
+    sources: list[Source], output: Path | None, *, kept: Path, overwrite: bool
 ) -> dict[Path, Source]:
     """Where each engine goes, checked before anything is built.
 
     Args:
         sources: The models.
-        output: A path that ends in ".engine" for one model, else a folder; None for the current
-            folder.
+        output: A path that ends in ".engine" for one model, else a folder; None for where ``ecgan
+            unmask`` looks: beside the model, and ``kept`` for networks that ship.
+        kept: Folder of the user's engines.
         overwrite: Whether engines that exist may be replaced.
 
     Returns:
@@ -79,7 +80,8 @@ def plan_engines(
     planned: dict[Path, Source] = {}
     for source in sources:
         named = output is not None and output.suffix == SUFFIX and not output.is_dir()
-        path = output if output and named else (output or Path()) / source.engine_name
+        folder = output or (kept if source.path.parent == model_folder() else source.path.parent)
+        path = output if output and named else folder / source.engine_name
         if path in planned:
             raise OptionError(
                 f"'{planned[path].path}' and '{source.path}' would both become '{path}'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -32,12 +33,26 @@ def _rtx() -> None:
 
 
 def test_a_shipped_model_by_name(ecgan: Run, tmp_path: Path) -> None:
-    done = ecgan("build-engine", "segmenter", "--target", "sm86,sm89", cwd=tmp_path)
+    done = ecgan("build-engine", "segmenter", "--target", "sm86,sm89", "-o", ".", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "segmenter.engine\n")
     assert "sm86 sm89" in done.stderr
     assert files_in(tmp_path) == {"segmenter.engine", "segmenter.engine.json"}
     made = Sidecar.load(tmp_path / "segmenter.engine")
     assert (made.targets, made.max_batch) == (["sm86", "sm89"], 16)
+
+
+def test_an_engine_goes_where_unmask_looks(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ecgan: Run
+) -> None:
+    """Beside a model of the user's; into the folder of engines for one that ships."""
+    monkeypatch.setenv("ECGAN_CACHE", str(tmp_path / "kept"))
+    mine = shutil.copy(model_folder / "segmenter.onnx", tmp_path / "mine.onnx")
+    done = ecgan("build-engine", mine, "segmenter", "--target", "sm86")
+    assert done.stdout.splitlines() == [
+        str(tmp_path / "mine.engine"),
+        str(tmp_path / "kept/engines/segmenter.engine"),
+    ]
+    assert {"mine.engine", "kept/engines/segmenter.engine.json"} <= files_in(tmp_path)
 
 
 def test_json_tells_what_the_sidecar_tells(ecgan: Run, model_folder: Path, tmp_path: Path) -> None:
@@ -77,7 +92,7 @@ def test_what_was_built_before_an_error_is_told(
 def test_an_engine_is_replaced_only_where_asked(ecgan: Run, tmp_path: Path) -> None:
     engine = tmp_path / "segmenter.engine"
     engine.write_bytes(b"mine")
-    arguments = ("build-engine", "segmenter", "--target", "sm86")
+    arguments = ("build-engine", "segmenter", "--target", "sm86", "-o", ".")
     done = ecgan(*arguments, cwd=tmp_path)
     assert done.returncode == 3
     assert "--overwrite replaces it" in done.stderr
@@ -100,7 +115,7 @@ def test_an_engine_is_replaced_only_where_asked(ecgan: Run, tmp_path: Path) -> N
 def test_what_cannot_be(
     arguments: list[str], code: int, words: str, ecgan: Run, tmp_path: Path
 ) -> None:
-    done = ecgan("build-engine", *arguments, cwd=tmp_path)
+    done = ecgan("build-engine", *arguments, "-o", ".", cwd=tmp_path)
     assert done.returncode == code
     assert words in " ".join(done.stderr.replace("│", " ").split())
     assert done.stdout == ""
@@ -110,7 +125,8 @@ def test_what_cannot_be(
 
 def test_an_fp32_file_is_not_called_fp16(ecgan: Run, tmp_path: Path) -> None:
     model = shipped_models() / "segmenter.onnx"
-    done = ecgan("build-engine", model, "--precision", "fp16", "--target", "sm86", cwd=tmp_path)
+    options = ("--precision", "fp16", "--target", "sm86", "-o", ".")
+    done = ecgan("build-engine", model, *options, cwd=tmp_path)
     assert done.returncode == 2
     assert "26 of 26 convolutions and matrix products in fp32" in done.stderr
     assert files_in(tmp_path) == set()
@@ -121,7 +137,7 @@ def test_without_any_tensorrt(tmp_path: Path) -> None:
     for name in ("tensorrt", "tensorrt_rtx"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('taken out by the test')")
     done = subprocess.run(
-        [SCRIPT, "build-engine", "segmenter"],
+        [SCRIPT, "build-engine", "segmenter", "--output", tmp_path],
         capture_output=True,
         text=True,
         env={**environment(), "PYTHONPATH": str(tmp_path)},
@@ -137,7 +153,7 @@ def test_without_any_tensorrt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_nothing(number: signal.Signals, code: int, tmp_path: Path) -> None:
     program = subprocess.Popen(
-        [SCRIPT, "build-engine", "-v", *["segmenter"], "--target", "portable"],
+        [SCRIPT, "build-engine", "-v", "segmenter", "--target", "portable", "-o", "."],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

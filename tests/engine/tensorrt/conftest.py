@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ecgan.engine.errors import BackendUnavailable
+from ecgan.engine.tensorrt.driver import Gpu, find_gpu
 from ecgan.engine.tensorrt.flavour import RTX, Flavour, load_flavour
 
 FLOAT, HALF, UINT8 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8
@@ -23,6 +24,15 @@ def rtx() -> Flavour:
         return load_flavour(RTX)
     except BackendUnavailable as error:
         pytest.skip(f"{error.message}; {error.hint}")
+
+
+@pytest.fixture
+def gpu() -> Gpu:
+    """The GPU that is here; skips where none is."""
+    try:
+        return find_gpu()
+    except BackendUnavailable as error:
+        pytest.skip(error.message)
 
 
 def graph(

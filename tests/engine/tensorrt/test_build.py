@@ -141,7 +141,7 @@ def opener_of(model: Path, opened: list[bytes], error: int) -> Opener:
     """In place of a GPU, ONNX Runtime runs the model, and is off by ``error``."""
 
     @contextmanager
-    def opener(plan: bytes, sidecar: Sidecar) -> Iterator[Run]:
+    def opener(path: Path, plan: bytes) -> Iterator[Run]:
         opened.append(plan)
         backend = OrtBackend.open(model, device="cpu")
         yield lambda feeds: {name: out ^ error for name, out in backend.run(feeds).items()}

@@ -12,7 +12,13 @@ import pytest
 
 from ecgan.engine.backends.ort import OrtBackend
 from ecgan.engine.errors import ParityError
-from ecgan.engine.tensorrt.parity import Run, check_parity, example_feeds
+from ecgan.engine.models import model_folder as shipped_models
+from ecgan.engine.tensorrt.build import BuildOptions, build_engine
+from ecgan.engine.tensorrt.driver import Gpu
+from ecgan.engine.tensorrt.fake_device import FakeDevice
+from ecgan.engine.tensorrt.fake_trt import fake_build, fake_flavour
+from ecgan.engine.tensorrt.parity import MIN_PSNR, Run, check_parity, example_feeds
+from ecgan.engine.tensorrt.platform import Platform, find_platform
 from ecgan.engine.tensorrt.sidecar import Sidecar, Tensor
 
 Array = npt.NDArray[Any]
@@ -128,3 +134,25 @@ def test_feeds_are_pictures_full_masks_and_one_hot_rows() -> None:
     assert feeds["crop"].std() > 40
     steps = np.abs(np.diff(feeds["crop"].astype(np.int16), axis=2))
     assert steps.mean() < 8  # smooth: noise of that spread would step by 60
+
+
+def test_through_the_runtime(model: Path, sidecar: Sidecar) -> None:
+    """All of it but the GPU: the stand-in computes, in device memory, what the model says."""
+    device = FakeDevice()
+    platform = Platform(
+        Gpu(0, "stand-in", (8, 9), (13, 0)), fake_flavour(device), lambda: device, build=fake_build
+    )
+    with platform.trial(model.with_suffix(".engine"), model.read_bytes()) as run:
+        assert check_parity(model, sidecar, run)["psnr"] == 99.0
+    assert not any(device.live.values())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["segmenter.onnx", "ecgan-fast.onnx"])
+def test_on_the_gpu_here(name: str, gpu: Gpu, tmp_path: Path) -> None:
+    """Engines of what ships agree with ONNX Runtime, or TensorRT says in words that it cannot."""
+    engine = tmp_path / "a.engine"
+    options = BuildOptions(target="current")
+    made = build_engine(shipped_models() / name, engine, options, opener=find_platform().trial)
+    assert (made.targets, made.device) == ([gpu.target], gpu.name)
+    assert made.parity["psnr"] >= MIN_PSNR[made.precision]

@@ -89,17 +89,28 @@ def test_a_file_that_is_not_what_the_manifest_names(folder: Path) -> None:
         find_sources([str(folder)], None)
 
 
+KEPT = Path("kept")
 SOURCES = [Source(Path("x/a.onnx"), None), Source(Path("x/b.fp16.onnx"), "fp16")]
 
 
 def test_engines_go_into_a_folder(tmp_path: Path) -> None:
-    planned = plan_engines(SOURCES, tmp_path / "new", overwrite=False)
+    planned = plan_engines(SOURCES, tmp_path / "new", kept=KEPT, overwrite=False)
     assert list(planned) == [tmp_path / "new/a.engine", tmp_path / "new/b.fp16.engine"]
     assert list(planned.values()) == SOURCES
 
 
+def test_engines_go_where_they_are_looked_for() -> None:
+    ships = find_sources(["segmenter"], None)
+    planned = plan_engines([*SOURCES, *ships], None, kept=KEPT, overwrite=False)
+    assert list(planned) == [
+        Path("x/a.engine"),
+        Path("x/b.fp16.engine"),
+        Path("kept/segmenter.engine"),
+    ]
+
+
 def test_one_engine_may_be_named(tmp_path: Path) -> None:
-    assert list(plan_engines(SOURCES[:1], tmp_path / "my.engine", overwrite=False)) == [
+    assert list(plan_engines(SOURCES[:1], tmp_path / "my.engine", kept=KEPT, overwrite=False)) == [
         tmp_path / "my.engine"
     ]
 
@@ -110,11 +121,11 @@ def test_two_engines_do_not_replace_each_other(tmp_path: Path) -> None:
         ([SOURCES[0], Source(Path("y/a.onnx"), None)], tmp_path),
     ):
         with pytest.raises(OptionError, match="would both become"):
-            plan_engines(sources, output, overwrite=True)
+            plan_engines(sources, output, kept=KEPT, overwrite=True)
 
 
 def test_an_engine_that_exists(tmp_path: Path) -> None:
     (tmp_path / "a.engine").write_bytes(b"")
     with pytest.raises(OutputError, match="exists"):
-        plan_engines(SOURCES, tmp_path, overwrite=False)
-    assert len(plan_engines(SOURCES, tmp_path, overwrite=True)) == 2
+        plan_engines(SOURCES, tmp_path, kept=KEPT, overwrite=False)
+    assert len(plan_engines(SOURCES, tmp_path, kept=KEPT, overwrite=True)) == 2
