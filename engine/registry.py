@@ -50,6 +50,10 @@ class Registry(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def target(self, name: str) -> str:
+        """The import path of an entry, which is not imported."""
+        return self._entries[name]
+
     def add(self, name: str, target: str) -> None:
         """Register an entry from outside, for a part that this package must not name itself.
 

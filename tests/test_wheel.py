@@ -48,7 +48,7 @@ def test_wheel_holds_every_source_and_data_file(wheel: Path) -> None:
     missing = []
     for name, folder in FOLDERS.items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix not in (".py", ".typed", ".json", ".toml", ".onnx"):
+            if path.suffix not in (".py", ".typed", ".json", ".toml", ".onnx", ".jpg"):
                 continue
             place = f"{name.replace('.', '/')}/{path.relative_to(ROOT / folder).as_posix()}"
             missing += [place] if place not in inside else []

@@ -9,4 +9,6 @@ COMMANDS = {
     "train": "ecgan_cli.commands.train",
     "export": "ecgan_cli.commands.export",
     "build-engine": "ecgan_cli.commands.build_engine",
+    "benchmark": "ecgan_cli.commands.benchmark",
+    "doctor": "ecgan_cli.commands.doctor",
 }

@@ -21,6 +21,7 @@ def test_names_come_in_order_without_importing(
     monkeypatch.delitem(sys.modules, "wave", raising=False)
     assert (list(parts), len(parts), "wave" in parts) == (["wave", "words"], 2, True)
     assert "waves" not in parts
+    assert parts.target("wave") == "wave:open"
     assert "wave" not in sys.modules
     import wave
 
