@@ -10,6 +10,7 @@ from typing import Any
 
 from ecgan.engine.backends import BACKENDS, Backend, file_and_options
 from ecgan.engine.errors import ModelMissing, OptionError
+from ecgan.engine.tensorrt.driver import find_gpu
 
 REFERENCE = "torch"
 """The row that the others are compared with, in speed and in what they give."""
@@ -77,6 +78,8 @@ class Row:
         Raises:
             EcganError: It cannot run here; the message says why.
         """
+        if self.device != "cpu":
+            find_gpu()
         if self.opener is not None:
             module, _, function = self.opener.partition(":")
             opened: Backend = getattr(importlib.import_module(module), function)(model, threads)

@@ -21,6 +21,7 @@ from .rows import REFERENCE, Row, rows_named
 from .work import PAPER, Feeds, Work, folder_work, make_feeds, paper_work
 from .worker import RowFailure, Seat, Worker
 
+_BESIDE = "the paper's network, beside"
 Say = Callable[[str], None]
 WORKS = (PAPER, "model")
 """The paper's generator, and the networks of a model folder."""
@@ -128,9 +129,9 @@ class _Crew:
     def __enter__(self) -> _Crew:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         for worker in self._open:
-            worker.close()
+            worker.close(5.0 if kind is None else 0.0)
 
 
 @dataclass
@@ -177,7 +178,7 @@ class _Comparison:
             cell = Cell(batch)
             results[name].cells.append(cell)
             try:
-                results[name].first_ms[batch] = worker.ask("first", batch=batch)
+                results[name].first_ms[batch] = worker.ask("time", batch=batch)[0]
                 found = worker.ask("outputs", batch=batch)
                 expected = found if name == REFERENCE else expected
                 if name != REFERENCE and expected is not None:
@@ -201,8 +202,8 @@ class _Comparison:
         turns = {name: _turn(self.workers[name], batch, parts[name]) for name in cells}
         paper = self.crew.paper
         if paper is not None:
-            paper.ask("first", batch=batch)
-            turns[PAPER + " "] = _turn(paper, batch, [])
+            paper.ask("time", batch=batch)
+            turns[_BESIDE] = _turn(paper, batch, [])
         settings = self.crew.settings
         timed = interleave_measured(turns, settings.rounds, limit_s=settings.limit_s)
         timings = {timing.name: timing for timing in timed}
@@ -210,7 +211,7 @@ class _Comparison:
             cell.timing = timings[name]
             slow = timings.get(_baseline(results[name].device, timings))
             cell.speedup = None if slow is None else speedup(slow, cell.timing)
-            beside = timings.get(PAPER + " ")
+            beside = timings.get(_BESIDE)
             if self.work.name == PAPER:
                 beside = timings.get(REFERENCE)
             cell.paper_speedup = None if beside is None else speedup(beside, cell.timing)

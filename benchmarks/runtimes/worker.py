@@ -6,7 +6,6 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ import numpy as np
 from ecgan.engine.errors import EcganError
 from ecgan.trainer.torch_backend import register
 
+from ..machine import peak_mib
 from .rows import Row
 from .work import Feeds, Work, run_apart, run_chain
 
@@ -74,7 +74,7 @@ class Worker:
         try:
             self._ours.send((what, arguments))
             if not self._ours.poll(START_LIMIT_S):
-                self.close()
+                self.close(0)
                 raise RowFailure(f"gave no answer in {START_LIMIT_S:.0f} s")
             is_done, reply = self._ours.recv()
         except (EOFError, OSError):
@@ -83,10 +83,14 @@ class Worker:
             raise RowFailure(*reply)
         return reply
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, patience_s: float = 5.0) -> None:
+        """End the process.
+
+        Args:
+            patience_s: How long it may take to end by itself.
+        """
         self._ours.close()
-        self._process.join(timeout=5)
+        self._process.join(timeout=patience_s)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -141,22 +145,25 @@ class _Running:
             raise EcganError(f"was to run on {seat.row.device}, and ran on {', '.join(devices)}")
         return {"device": devices[0], "open_s": took}
 
-    def first(self, batch: int) -> float:
-        """Milliseconds of the first run of a batch size."""
-        return self._timed(batch)[0]
-
     def outputs(self, batch: int) -> dict[str, np.ndarray]:
         """What the networks give, each on the same inputs."""
         return run_apart(self._opened, self._feeds(batch))
 
     def time(self, batch: int) -> tuple[float, dict[str, float]]:
         """Milliseconds of one run, and of its parts where the runtime tells them."""
-        return self._timed(batch)
+        feeds = self._feeds(batch)
+        begin = time.perf_counter()
+        run_chain(self._opened, feeds)
+        took = 1000 * (time.perf_counter() - begin)
+        parts: dict[str, float] = {}
+        for backend in self._opened.values():
+            for name, value in getattr(backend, "parts_ms", {}).items():
+                parts[name] = parts.get(name, 0.0) + value
+        return took, parts
 
     def peak_mib(self) -> float:
         """Largest resident memory of the process so far."""
-        unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB here
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+        return peak_mib()
 
     def video(self, video: Path, target: Path) -> dict[str, Any]:
         """One pass over a video by the whole of ``ecgan unmask``."""
@@ -182,14 +189,3 @@ class _Running:
 
     def _feeds(self, batch: int) -> Feeds:
         return {name: array[:batch] for name, array in self._seat.feeds.items()}
-
-    def _timed(self, batch: int) -> tuple[float, dict[str, float]]:
-        feeds = self._feeds(batch)
-        begin = time.perf_counter()
-        run_chain(self._opened, feeds)
-        took = 1000 * (time.perf_counter() - begin)
-        parts: dict[str, float] = {}
-        for backend in self._opened.values():
-            for name, value in getattr(backend, "parts_ms", {}).items():
-                parts[name] = parts.get(name, 0.0) + value
-        return took, parts

@@ -7,6 +7,7 @@ COMMANDS = {
     "unmask": "ecgan_cli.commands.unmask",
     "prepare": "ecgan_cli.commands.prepare",
     "train": "ecgan_cli.commands.train",
+    "evaluate": "ecgan_cli.commands.evaluate",
     "export": "ecgan_cli.commands.export",
     "build-engine": "ecgan_cli.commands.build_engine",
     "benchmark": "ecgan_cli.commands.benchmark",
