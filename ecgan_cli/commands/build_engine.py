@@ -170,7 +170,7 @@ def _build(
     from ..build_bar import BuildBar
     from ..interrupts import GracefulStop, Terminated
 
-    opener = _opener(wanted.flavour)
+    opener = _opener(wanted.builder)
     try:
         with GracefulStop() as stop, BuildBar(stop.check) as bar:
             for path, source in planned.items():
@@ -199,7 +199,7 @@ def _table(built: Mapping[Path, Sidecar]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("engine", "built by", "for", "precision", "faces", "size", "time"):
+    for heading in ("engine", "built by", "for", "precision", "faces", "agrees", "size", "time"):
         table.add_column(heading, overflow="fold")
     for path, sidecar in built.items():
         table.add_row(
@@ -208,6 +208,7 @@ def _table(built: Mapping[Path, Sidecar]) -> Table:
             " ".join(sidecar.targets),
             sidecar.precision,
             f"{sidecar.min_batch} to {sidecar.max_batch}",
+            f"{sidecar.parity['psnr']:.1f} dB" if sidecar.parity else "not run",
             f"{sidecar.plan_bytes / 1e6:.1f} MB",
             f"{sidecar.build_s:.1f} s",
         )

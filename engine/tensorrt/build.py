@@ -77,6 +77,12 @@ class BuildOptions:
     timing_cache: Path | None = None
 
     @property
+    def builder(self) -> str:
+        """The flavour, where the targets say more of it than ``flavour`` does."""
+        named = self.target not in (None, CURRENT, PORTABLE)
+        return RTX if self.flavour == AUTO and named else self.flavour
+
+    @property
     def batches(self) -> tuple[int, int, int]:
         """Smallest, best and largest batch."""
         best = self.opt_batch
@@ -117,14 +123,14 @@ def build_engine(
         OutputError: The files cannot be written.
     """
     check_batches(*options.batches)
-    flavour = load_flavour(_flavour_for(options))
+    flavour = load_flavour(options.builder)
     gpu = _answering_gpu()
     targets = choose_targets(flavour, options.target, gpu)
     content = read_model(onnx)
     started = time.perf_counter()
     build = _Build(flavour, options, content, onnx)
     if options.target == PORTABLE or (options.target is None and gpu is None):
-        targets = without_turing(flavour, targets, build.layers)
+        targets = without_turing(flavour, targets, build.layers, onnx)
     plan = build.run(targets, progress)
     here = gpu is not None and runs_on(targets, gpu.capability)
     sidecar = Sidecar(
@@ -163,11 +169,6 @@ def peak_memory_mib() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MIB if sys.platform == "darwin" else peak / 1024
-
-
-def _flavour_for(options: BuildOptions) -> str:
-    named = options.target not in (None, CURRENT, PORTABLE)
-    return RTX if options.flavour == AUTO and named else options.flavour
 
 
 def _answering_gpu() -> Gpu | None:

@@ -78,7 +78,7 @@ def choose_targets(flavour: Flavour, target: str | None, gpu: Gpu | None) -> lis
 
 
 def without_turing(
-    flavour: Flavour, targets: list[str], layers: Mapping[str, Mapping[str, int]]
+    flavour: Flavour, targets: list[str], layers: Mapping[str, Mapping[str, int]], onnx: Path
 ) -> list[str]:
     """Portable targets less Turing where the model has fp32 matrix products: RTX lacks those there.
 
@@ -86,6 +86,7 @@ def without_turing(
         flavour: What builds.
         targets: All that the flavour knows.
         layers: Kind of layer -> number type -> count.
+        onnx: The model file, for the message.
     """
     if flavour.name != RTX or not layers.get("MATRIX_MULTIPLY", {}).get("float32"):
         return targets

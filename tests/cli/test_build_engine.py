@@ -36,6 +36,7 @@ def test_a_shipped_model_by_name(ecgan: Run, tmp_path: Path) -> None:
     done = ecgan("build-engine", "segmenter", "--target", "sm86,sm89", "-o", ".", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "segmenter.engine\n")
     assert "sm86 sm89" in done.stderr
+    assert "not run" in done.stderr  # nothing here could hold it against its model
     assert files_in(tmp_path) == {"segmenter.engine", "segmenter.engine.json"}
     made = Sidecar.load(tmp_path / "segmenter.engine")
     assert (made.targets, made.max_batch) == (["sm86", "sm89"], 16)

@@ -112,7 +112,11 @@ def test_precision_goes_with_the_majority() -> None:
 
 
 def test_auto_is_rtx_where_targets_are_named(full_model: Path, tmp_path: Path) -> None:
-    made = build_engine(full_model, tmp_path / "a.engine", BuildOptions(target="sm89"))
+    options = BuildOptions(target="sm89")
+    assert options.builder == "rtx"
+    assert BuildOptions(target="portable").builder == "auto"
+    assert BuildOptions(target="sm89", flavour="tensorrt").builder == "tensorrt"
+    made = build_engine(full_model, tmp_path / "a.engine", options)
     assert (made.flavour, made.targets) == ("rtx", ["sm89"])
 
 

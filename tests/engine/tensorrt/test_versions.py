@@ -141,6 +141,10 @@ def test_no_timings_wanted() -> None:
     ("flavour", "numbers", "stays"),
     [(FOR_RTX, "float32", False), (FOR_RTX, "float16", True), (FULL, "float32", True)],
 )
-def test_turing(flavour: Flavour, numbers: str, stays: bool) -> None:
-    targets = without_turing(flavour, ["sm75", "sm80"], {"MATRIX_MULTIPLY": {numbers: 1}})
+def test_turing(
+    flavour: Flavour, numbers: str, stays: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    layers = {"MATRIX_MULTIPLY": {numbers: 1}}
+    targets = without_turing(flavour, ["sm75", "sm80"], layers, Path("a.onnx"))
     assert ("sm75" in targets) is stays
+    assert ("'a.onnx' is not built for sm75" in caplog.text) is not stays
