@@ -90,7 +90,11 @@ def without_turing(
     """
     if flavour.name != RTX or not layers.get("MATRIX_MULTIPLY", {}).get("float32"):
         return targets
-    _logger.warning("not built for %s: TensorRT for RTX has no fp32 matrix products there", _TURING)
+    _logger.warning(
+        "'%s' is not built for %s: TensorRT for RTX has no fp32 matrix products there",
+        onnx.name,
+        _TURING,
+    )
     return [target for target in targets if target != _TURING]
 
 
