@@ -7,6 +7,7 @@ process.
 from __future__ import annotations
 
 import ctypes
+import logging
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from ..errors import BackendUnavailable, EcganError, OutOfMemory
 from .memory import Pinned, driver_error, old_driver, out_of_gpu_memory
+
+_logger = logging.getLogger(__name__)
 
 _PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE
 
@@ -56,14 +59,14 @@ class CudaPythonDevice:
             raise out_of_gpu_memory(size) from error
 
     def free(self, address: int) -> None:
-        self._call("cuMemFree", address)
+        self._give_back("cuMemFree", address)
 
     def alloc_pinned(self, size: int) -> Pinned:
         address = int(self._call("cuMemHostAlloc", size, _PORTABLE))
         return Pinned(address, _host_view(address, size))
 
     def free_pinned(self, memory: Pinned) -> None:
-        self._call("cuMemFreeHost", memory.address)
+        self._give_back("cuMemFreeHost", memory.address)
 
     def upload(self, target: int, source: Pinned, start: int, size: int, stream: int) -> None:
         self._call("cuMemcpyHtoDAsync", target, source.address + start, size, stream)
@@ -78,7 +81,7 @@ class CudaPythonDevice:
         return int(self._call("cuStreamCreate", self._driver.CUstream_flags.CU_STREAM_NON_BLOCKING))
 
     def drop_stream(self, stream: int) -> None:
-        self._call("cuStreamDestroy", stream)
+        self._give_back("cuStreamDestroy", stream)
 
     def sync(self, stream: int) -> None:
         self._call("cuStreamSynchronize", stream)
@@ -87,7 +90,7 @@ class CudaPythonDevice:
         return int(self._call("cuEventCreate", self._driver.CUevent_flags.CU_EVENT_DEFAULT))
 
     def drop_event(self, event: int) -> None:
-        self._call("cuEventDestroy", event)
+        self._give_back("cuEventDestroy", event)
 
     def record(self, event: int, stream: int) -> None:
         self._call("cuEventRecord", event, stream)
@@ -119,10 +122,10 @@ class CudaPythonDevice:
         self._call("cuGraphLaunch", self._graphs[graph], stream)
 
     def drop_graph(self, graph: int) -> None:
-        self._call("cuGraphExecDestroy", self._graphs.pop(graph))
+        self._give_back("cuGraphExecDestroy", self._graphs.pop(graph))
 
     def close(self) -> None:
-        self._call("cuDevicePrimaryCtxRelease", self._ordinal)
+        self._give_back("cuDevicePrimaryCtxRelease", self._ordinal)
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call the driver and return what it gives besides its status."""
@@ -133,6 +136,12 @@ class CudaPythonDevice:
         if status != 0:
             raise self._error(name, status)
         return values[0] if values else None
+
+    def _give_back(self, name: str, *arguments: Any) -> None:
+        try:
+            self._call(name, *arguments)
+        except EcganError as error:
+            _logger.debug("%s", error)
 
     def _error(self, call: str, status: Any) -> EcganError:
         return driver_error(call, int(status), getattr(status, "name", str(status)))

@@ -55,6 +55,7 @@ class FakeDevice:
         self._events: dict[int, _Moment | None] = {}
         self._graphs: dict[int, list[Work]] = {}
         self._recording: dict[int, list[Work]] = {}
+        self._broken: Exception | None = None
         self._depth = 0
         self._last = 0
 
@@ -149,9 +150,8 @@ class FakeDevice:
 
     def sync(self, stream: int) -> None:
         self._check_active()
-        queue = self._queues[stream]
-        while queue:
-            queue.popleft()()
+        while self._queues[stream]:
+            self._step(stream)
 
     def make_event(self) -> int:
         self._check_active()
@@ -194,7 +194,17 @@ class FakeDevice:
 
     def _until(self, moment: _Moment) -> None:
         while moment.at is None:
-            self._queues[moment.stream].popleft()()
+            self._step(moment.stream)
+
+    def _step(self, stream: int) -> None:
+        """Run what is next on a stream. A failure stays, as on a GPU, whose context it ends."""
+        if self._broken is not None:
+            raise self._broken
+        try:
+            self._queues[stream].popleft()()
+        except Exception as error:
+            self._broken = error
+            raise
 
     # --- graphs ---------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ..contract import BATCH_MAX
 from ..types import U8
 from .build import BuildOptions
 from .flavour import RTX, Flavour
-from .sidecar import Sidecar, Tensor
+from .sidecar import AMPERE_PLUS, Sidecar, Tensor
 
 VERSION = "0.0.fake"
 _SCRATCH_A_ROW = 4096
@@ -94,7 +94,7 @@ def fake_build(onnx: Path, target: Path, options: BuildOptions) -> Sidecar:
     sidecar = Sidecar(
         flavour=options.flavour,
         version=VERSION,
-        targets=["sm00"],
+        targets=[AMPERE_PLUS],
         device="fake",
         precision="fp32",
         layers={},

@@ -33,6 +33,9 @@ class Pinned:
 class Device(Protocol):
     """One GPU, and a context on it. Everything but ``close`` is to be called within ``active``.
 
+    Giving something back never raises: after a failure of the GPU nothing can be given back any
+    more, and the failure is what the user is told.
+
     Copies and graphs are put onto a stream and return at once; what they read must stay as it is
     until the stream has come past them.
 

@@ -6,6 +6,7 @@ which torch uses too. pycuda knows no stream capture, so there are no graphs.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
@@ -14,6 +15,8 @@ import numpy as np
 
 from ..errors import BackendUnavailable, EcganError
 from .memory import Pinned, driver_error, out_of_gpu_memory
+
+_logger = logging.getLogger(__name__)
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 
@@ -42,8 +45,9 @@ class PycudaDevice:
         self._driver: Any = driver
         self._run(driver.init)
         context = driver.Context.get_current()
+        self._retained: Any = None
         if context is None:
-            context = self._run(driver.Device(index).retain_primary_context)
+            context = self._retained = self._run(driver.Device(index).retain_primary_context)
         self._active = _Active(driver, context)
         with self._active:
             found = driver.Context.get_device()
@@ -69,7 +73,7 @@ class PycudaDevice:
         return int(memory)
 
     def free(self, address: int) -> None:
-        self._run(self._memory.pop(address).free)
+        self._give_back(self._memory.pop(address).free)
 
     def alloc_pinned(self, size: int) -> Pinned:
         memory = self._run(self._driver.pagelocked_empty, size, np.uint8)
@@ -78,7 +82,7 @@ class PycudaDevice:
         return Pinned(address, memory)
 
     def free_pinned(self, memory: Pinned) -> None:
-        self._run(self._pinned.pop(memory.address).free)
+        self._give_back(self._pinned.pop(memory.address).free)
 
     def upload(self, target: int, source: Pinned, start: int, size: int, stream: int) -> None:
         part = source.bytes[start : start + size]
@@ -135,17 +139,29 @@ class PycudaDevice:
         raise EcganError("pycuda cannot record graphs")
 
     def close(self) -> None:
-        """The context is the caller's, or the primary one, which pycuda lets go at the end."""
+        if self._retained is not None:  # any other is the caller's
+            self._give_back(self._retained.detach)
+        self._retained = None
+
+    def _give_back(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except self._driver.Error as error:
+            _logger.debug("%s", error)
 
     def _run(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call pycuda, with its errors turned into ours."""
+        name = call.__name__
         try:
             return call(*arguments)
         except self._driver.MemoryError as error:
             raise out_of_gpu_memory() from error
         except self._driver.Error as error:
             words = " ".join(str(error).split())
-            raise driver_error(call.__name__, -1, f"'{words}'") from error
+            raise driver_error(name, -1, f"'{words}'") from error
+        finally:
+            # pycuda gives back what nobody refers to, and an error refers to all that is named here
+            del call, arguments
 
 
 class _Active:

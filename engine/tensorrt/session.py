@@ -37,11 +37,14 @@ class Session:
         self.device = device
         self.lock = threading.RLock()
         self.users: list[Closable] = []
-        with device.active():
-            self.upload = device.make_stream()
-            self.compute = device.make_stream()
-        self.residents = Residents(device, self.compute)
         self.is_closed = False
+        try:
+            with device.active():
+                self.upload, self.compute = _two_streams(device)
+        except BaseException:
+            device.close()
+            raise
+        self.residents = Residents(device, self.compute)
 
     def leave(self, user: Closable) -> None:
         """A network is closed; with the last one the session ends."""
@@ -67,3 +70,12 @@ class Session:
             self.device.drop_stream(self.upload)
             self.device.drop_stream(self.compute)
         self.device.close()
+
+
+def _two_streams(device: Device) -> tuple[int, int]:
+    first = device.make_stream()
+    try:
+        return first, device.make_stream()
+    except BaseException:
+        device.drop_stream(first)
+        raise
