@@ -35,9 +35,9 @@ class HullPool:
     def __init__(self, faces: FaceSet, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         rows = [i for i, record in enumerate(faces) if record.facts.region == SURROUND]
-        chosen = rng.permutation(rows)[:POOL] if rows else []
+        chosen: list[int] = rng.permutation(rows)[:POOL].tolist() if rows else []
         self._hulls: list[U8] = [
-            (draw_sample(faces, int(i), rng, SIDE, jitter=0).valid * 255).astype(np.uint8)
+            (draw_sample(faces, i, rng, SIDE, jitter=0).valid * 255).astype(np.uint8)
             for i in chosen
         ] or [_ellipse()]
 

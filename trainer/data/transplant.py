@@ -70,9 +70,8 @@ class MouthDonors:
             image, valid = image[:, ::-1], valid[:, ::-1]
             points = np.stack([size - 1 - points[:, 0], points[:, 1]], 1)[[1, 0, 2, 4, 3]]
         matrix = similarity(points.astype(np.float32), sample.landmarks)
-        warp = {"dsize": (size, size), "flags": cv2.INTER_LINEAR}
-        moved = cv2.warpAffine(np.ascontiguousarray(image), matrix, **warp).astype(np.float32)
-        there = cv2.warpAffine(np.ascontiguousarray(valid), matrix, **warp)
+        moved = _moved(image, matrix).astype(np.float32)
+        there = _moved(valid, matrix)
         alpha = _ellipse(sample.landmarks, size) * _shrunk(there * sample.valid, size)
         inside = alpha > 0.3
         if inside.sum() < 0.01 * size * size:
@@ -90,12 +89,17 @@ def turn(landmarks: F32) -> float:
     return float((nose - (left + right) / 2) @ across / max(float(across @ across), 1e-6))
 
 
+def _moved(image: np.ndarray, matrix: F32) -> np.ndarray:
+    side = image.shape[0]
+    return np.asarray(cv2.warpAffine(np.ascontiguousarray(image), matrix, (side, side)))
+
+
 def _ellipse(landmarks: F32, size: int) -> F32:
     canvas = np.zeros((128, 128), np.float32)
     centre = (round(CENTRE[0] / 2), round(CENTRE[1] / 2))
     radii = (round(RADII[0] / 2), round(RADII[1] / 2))
     cv2.ellipse(canvas, centre, radii, 0, 0, 360, 1.0, -1)
-    canvas = cv2.GaussianBlur(canvas, (0, 0), 4)
+    canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), 4), np.float32)
     template = ((TEMPLATE_FFHQ_256 + 0.5) * (128 / CROP_SIZE) - 0.5).astype(np.float32)
     return np.asarray(cv2.warpAffine(canvas, similarity(template, landmarks), (size, size)))
 
