@@ -128,6 +128,7 @@ def quiet_option(value: bool) -> bool:
 
 def _level_option(value: bool, level: int) -> bool:
     if value and _logger.level not in (logging.WARNING, level):
+        _set_level(logging.WARNING)  # neither holds: no trace back for this
         raise OptionError("-v and -q cannot be given together")
     if value:
         _set_level(level)

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _FATAL = 4
+INSTALL_GPU = "pip uninstall -y onnxruntime && pip install onnxruntime-gpu"
 _DTYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(int64)": np.int64,
@@ -116,7 +117,7 @@ def unusable(device: str) -> BackendUnavailable:
     """The error for a card that ONNX Runtime cannot have."""
     return BackendUnavailable(
         f"device '{device}' cannot be used by onnxruntime here",
-        hint="pip install onnxruntime-gpu in place of onnxruntime, or --device cpu",
+        hint=f"{INSTALL_GPU}, or --device cpu",
     )
 
 

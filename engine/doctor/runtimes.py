@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.ort import INSTALL_GPU, OrtBackend
 from ..errors import BackendUnavailable, EcganError
 from ..models import SEGMENTER, load_manifest, model_folder, verified_path
 from ..tensorrt.driver import find_gpu
@@ -24,13 +25,10 @@ from .packages import version_of
 from .system import GET_DRIVER, has_gpu
 
 NEEDS_GPU = "needs an NVIDIA GPU and its driver"
-ORT_GPU = "pip uninstall -y onnxruntime && pip install onnxruntime-gpu"
 
 
 def onnxruntime() -> list[Finding]:
     """The default runtime, on the CPU."""
-    from ..backends.ort import OrtBackend
-
     try:
         _run_segmenter(OrtBackend, "cpu")
     except EcganError as error:
@@ -44,15 +42,13 @@ def onnxruntime_cuda() -> list[Finding]:
     version = version_of("onnxruntime-gpu")
     if not has_gpu():
         if version is None:
-            return [Finding(subject, Status.ABSENT, f"not installed, {NEEDS_GPU}", ORT_GPU)]
+            return [Finding(subject, Status.ABSENT, f"not installed, {NEEDS_GPU}", INSTALL_GPU)]
         return [_without_gpu(subject, version)]
-    from ..backends.ort import OrtBackend
-
     try:
         _run_segmenter(OrtBackend, "cuda:0")
     except EcganError as error:
         if version is None:
-            return [Finding(subject, Status.ABSENT, error.message, ORT_GPU)]
+            return [Finding(subject, Status.ABSENT, error.message, INSTALL_GPU)]
         return [failed(subject, error, Status.WARNING)]
     return [Finding(subject, Status.OK, f"{version}, computes on the GPU")]
 

@@ -30,6 +30,7 @@ from .tiff import quiet_libtiff
 
 READABLE = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF")
 _READABLE_WORDS = "JPEG, PNG, WebP, BMP, TIFF or AVIF"
+_ANEW = "copy or download the file again, or save it anew from a viewer that still shows it"
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _BROKEN = (
     *(OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError),
@@ -161,13 +162,17 @@ def _unknown(path: Path, data: mmap) -> MediaError:
             )
     known = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"BM")
     if head.startswith(known) or head[8:12] in (b"WEBP", b"avif", b"avis"):
-        return MediaError(f"'{path}' is a cut off or broken picture: its header cannot be read")
+        return MediaError(
+            f"'{path}' is a cut off or broken picture: its header cannot be read", hint=_ANEW
+        )
     return MediaError(f"'{path}' is not a picture; expected {_READABLE_WORDS}")
 
 
 def _broken(path: Path, kind: str | None, error: BaseException) -> MediaError:
     reason = " ".join(str(error).split()) or type(error).__name__
-    return MediaError(f"'{path}' is a cut off or broken {kind} file: {reason[:120].lower()}")
+    return MediaError(
+        f"'{path}' is a cut off or broken {kind} file: {reason[:120].lower()}", hint=_ANEW
+    )
 
 
 def _check_size(path: Path, size: tuple[int, int], max_pixels: int) -> None:
@@ -309,6 +314,6 @@ def _output_format(target: Path, still: StillImage) -> tuple[str, list[str]]:
     if kind is None:
         return still.format, [f"'{target.name}' names no picture format: written as {still.format}"]
     if kind != still.format and format_of(still.path) == kind:
-        note = f"'{still.path.name}' is {still.format} by content; written as {kind}, as named"
+        note = f"it is {still.format} by content; written as {kind}, as named"
         return kind, [note]
     return kind, []

@@ -94,7 +94,11 @@ def load_manifest(folder: Path) -> Manifest:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ModelMissing(f"no '{MANIFEST_NAME}' in '{folder}'") from None
+        raise ModelMissing(
+            f"no '{MANIFEST_NAME}' in '{folder}'",
+            hint="give a folder that ecgan export wrote; of those that ship: "
+            "pip install --force-reinstall ecgan",
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelMismatch(f"'{path}' is not valid JSON: {error}") from error
     return _parse(document, path)

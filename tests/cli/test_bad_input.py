@@ -298,6 +298,7 @@ def test_huge_picture_is_refused_until_the_limit_is_lifted(
         (["--mask", "none.png"], 3, "no file 'none.png' for --mask"),
         (["-m", "nowhere"], 4, "no 'manifest.json' in 'nowhere'"),
         (["-q", "-v"], 2, "-v and -q cannot be given together"),
+        (["-v", "-q"], 2, "-v and -q cannot be given together"),
     ],
 )
 def test_bad_option(

@@ -320,7 +320,7 @@ def test_a_runtime_for_the_cpu_beside_a_gpu_is_said_with_its_command(driver) -> 
         pytest.skip("onnxruntime-gpu is installed here")
     driver(one_card)
     [found] = runtimes.onnxruntime_cuda()
-    assert (found.status, found.command) == (Status.ABSENT, runtimes.ORT_GPU)
+    assert (found.status, found.command) == (Status.ABSENT, runtimes.INSTALL_GPU)
 
 
 # --- codecs ----------------------------------------------------------------------------------

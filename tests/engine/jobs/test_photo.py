@@ -172,7 +172,7 @@ def test_notes_of_reading_and_writing_arrive(tmp_path: Path) -> None:
     )
     assert report.notes == [
         "palette picture becomes RGB",
-        "'a.jpg' is PNG by content; written as JPEG, as named",
+        "it is PNG by content; written as JPEG, as named",
     ]
 
 

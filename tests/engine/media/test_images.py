@@ -472,7 +472,7 @@ def test_png_named_jpg_is_read_and_written_as_its_name_says(tmp_path: Path) -> N
     assert still.format == "PNG"
     assert np.array_equal(still.rgb, smooth())
     notes = write_image(tmp_path / "photo.unmasked.jpg", still, [], MARK)
-    assert notes == ["'photo.jpg' is PNG by content; written as JPEG, as named"]
+    assert notes == ["it is PNG by content; written as JPEG, as named"]
     with Image.open(tmp_path / "photo.unmasked.jpg") as image:
         assert image.format == "JPEG"
 
