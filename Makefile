@@ -42,8 +42,8 @@ test: $(DEV)  ## Run all tests
 test-gpu: $(DEV)  ## Run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -q -rs -m gpu
 
-bench: $(DEV)  ## Measure the networks' latency on this machine
-	$(BIN)/python -m ecgan.benchmarks.latency
+bench: $(DEV)  ## Measure the networks on the runtimes of this machine
+	$(BIN)/ecgan benchmark --quick
 
 wheel: $(DEV)  ## Build a wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ecgan.engine.backends import BACKENDS
 from ecgan.engine.backends.base import Array, TensorSpec
 from ecgan.engine.backends.checks import check_feeds, cuda_index, one_line, thread_count
 from ecgan.engine.errors import BackendUnavailable, EcganError, OutOfMemory
+
+if TYPE_CHECKING:
+    from .torch_graph import TorchModel
 
 
 def register() -> None:
@@ -26,11 +29,11 @@ class TorchBackend:
 
     name = "torch"
 
-    def __init__(self, module: Any, device: str) -> None:
+    def __init__(self, model: TorchModel, device: str) -> None:
         self.device = device
-        self.inputs: Mapping[str, TensorSpec] = module.inputs
-        self.outputs: Mapping[str, TensorSpec] = module.outputs
-        self._module = module
+        self.inputs: Mapping[str, TensorSpec] = model.inputs
+        self.outputs: Mapping[str, TensorSpec] = model.outputs
+        self._module: Any = model.module.to(device)
 
     @classmethod
     def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
@@ -64,7 +67,7 @@ class TorchBackend:
             )
         torch.set_num_threads(count)
         where = "cpu" if device == "cpu" or not cards else f"cuda:{index or 0}"
-        return cls(load_graph(path).to(where), where)
+        return cls(load_graph(path), where)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Compute all outputs.

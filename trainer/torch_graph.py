@@ -7,7 +7,8 @@ is a ``torch.fx`` graph: it can be moved to a card, compiled, and captured.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor, fx, nn
 from ecgan.engine.backends.base import TensorSpec
 from ecgan.engine.errors import ModelMismatch
 
-_DTYPES = {
+_DTYPES: dict[int, torch.dtype] = {
     TensorProto.FLOAT: torch.float32,
     TensorProto.FLOAT16: torch.float16,
     TensorProto.BFLOAT16: torch.bfloat16,
@@ -33,15 +34,26 @@ _DTYPES = {
 }
 
 
-def load_graph(path: Path) -> fx.GraphModule:
+@dataclass(frozen=True)
+class TorchModel:
+    """A network that torch can run.
+
+    Attributes:
+        module: Takes the inputs in their order and returns a tuple of the outputs; for evaluation.
+        inputs: Name -> spec, in the model's order.
+        outputs: Name -> spec, in the model's order.
+    """
+
+    module: nn.Module
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+
+
+def load_graph(path: Path) -> TorchModel:
     """Read a model file.
 
     Args:
         path: The file.
-
-    Returns:
-        Takes the graph's inputs in their order and returns a tuple of its outputs; for evaluation.
-        Its ``inputs`` and ``outputs`` are name -> ``TensorSpec``.
 
     Raises:
         ModelMismatch: It is no model, or holds a node that is not known here.
@@ -51,7 +63,8 @@ def load_graph(path: Path) -> fx.GraphModule:
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf and the checker raise many types for a broken file
         raise ModelMismatch(f"'{path}' is not an ONNX model") from error
-    return _Reader(model.graph, path).module()
+    graph = model.graph
+    return TorchModel(_Reader(graph, path).module(), _specs(graph.input), _specs(graph.output))
 
 
 class _Reader:
@@ -74,9 +87,7 @@ class _Reader:
         for node in self._source.node:
             self._add(node)
         self._graph.output(tuple(self._value(value.name) for value in self._source.output))
-        module = fx.GraphModule(self._root, self._graph).eval()
-        module.inputs, module.outputs = _specs(self._source.input), _specs(self._source.output)
-        return module
+        return fx.GraphModule(self._root, self._graph).eval()
 
     def _value(self, name: str) -> Any:
         """What a name stands for; a constant becomes a buffer when it is first used."""

@@ -101,9 +101,18 @@ def machine_words(machine: Mapping[str, Any]) -> str:
     return ", ".join([*parts, f"Python {machine['python']}", *versions])
 
 
+def settings_words(settings: Mapping[str, Any]) -> str:
+    """What was asked for, on one line."""
+    told = {
+        name: " ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in settings.items()
+        if value is not None
+    }
+    return ", ".join(f"{name} {value}" for name, value in told.items())
+
+
 def _heading(document: Mapping[str, Any]) -> str:
-    settings = document["settings"]
-    told = ", ".join(f"{name} {value}" for name, value in settings.items())
+    told = settings_words(document["settings"])
     return f"{machine_words(document['machine'])}\n\n{told}\n\n"
 
 

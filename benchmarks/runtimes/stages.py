@@ -97,16 +97,16 @@ def measure_video(unmasker: Unmasker, video: Path, target: Path) -> VideoTimes:
     inner: dict[str, float] = {}
     stages = Stages(inner)
     unmasker.describe()
+    parts: Any = unmasker  # what stands in for its parts is timed, and otherwise the part itself
     originals = unmasker.segmenter.backend, unmasker.generator.backend, unmasker.detector
-    unmasker.segmenter.backend = _TimedRun(originals[0], stages, "segment")
-    unmasker.generator.backend = _TimedRun(originals[1], stages, "generate")
-    unmasker._detector = _TimedDetector(originals[2], stages)
+    parts.segmenter.backend = _TimedRun(originals[0], stages, "segment")
+    parts.generator.backend = _TimedRun(originals[1], stages, "generate")
+    parts._detector = _TimedDetector(originals[2], stages)
     try:
         options = UnmaskOptions(expression="happy", overwrite=True)
         report = unmask_video(unmasker, video, target, options)
     finally:
-        unmasker.segmenter.backend, unmasker.generator.backend = originals[:2]
-        unmasker._detector = originals[2]
+        parts.segmenter.backend, parts.generator.backend, parts._detector = originals
     if not report.frames_changed:
         raise InputError(f"no frame of '{video}' was painted", hint="choose a video with a mask")
     seconds = _apart(report.stages, inner)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +18,7 @@ from ecgan.trainer.export.contract import RANGES, SYMMETRIC, with_contract
 from ecgan.trainer.networks import NETWORKS
 from ecgan.trainer.networks.blocks import channels_last
 from ecgan.trainer.torch_backend import TorchBackend
-from ecgan.trainer.torch_graph import load_graph
+from ecgan.trainer.torch_graph import TorchModel, load_graph
 
 from .rows import Model
 
@@ -33,22 +37,20 @@ def initial_network() -> nn.Module:
     return network
 
 
-def _module(model: Model, precision: str = "fp32") -> nn.Module:
+def _network(model: Model, precision: str = "fp32") -> TorchModel:
     """The paper's network as its authors run it, unfolded; any other from its file."""
     if not model.initial or precision != "fp32":
         return load_graph(model.file(precision))
-    module = with_contract(initial_network(), RANGES[SYMMETRIC])
-    module.inputs, module.outputs = INPUTS[GENERATOR], {"painted": OUTPUTS[GENERATOR]}
-    return _Tuple(module)
+    module = _InTuple(with_contract(initial_network(), RANGES[SYMMETRIC]))
+    return TorchModel(module, INPUTS[GENERATOR], {"painted": OUTPUTS[GENERATOR]})
 
 
-class _Tuple(nn.Module):
+class _InTuple(nn.Module):
     """Gives its one output in a tuple, as a model file's module does."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.inputs, self.outputs = module.inputs, module.outputs
 
     def forward(self, *given: Tensor) -> tuple[Tensor]:
         return (self.module(*given),)
@@ -57,52 +59,53 @@ class _Tuple(nn.Module):
 def open_eager(model: Model, threads: int) -> TorchBackend:
     """The PyTorch path."""
     torch.set_num_threads(threads)
-    return TorchBackend(_module(model), "cpu")
+    return TorchBackend(_network(model), "cpu")
 
 
 def open_compiled(model: Model, threads: int) -> TorchBackend:
     """Weights in channels_last, compiled for each batch size on its first run."""
     torch.set_num_threads(threads)
-    module = channels_last(_module(model))
-    backend = TorchBackend(module, "cpu")
-    backend._module = torch.compile(module, dynamic=False)
-    return backend
+    network = _network(model)
+    compiled: Any = torch.compile(channels_last(network.module), dynamic=False)
+    return TorchBackend(replace(network, module=compiled), "cpu")
 
 
 def open_cuda(model: Model, threads: int) -> CudaBackend:
     """The PyTorch path on a card, in true float32."""
     torch.backends.cudnn.allow_tf32 = False
-    return CudaBackend(_on_card(model, "fp32"), graph=False)
+    return CudaBackend(_for_card(model, "fp32"), graph=False)
 
 
 def open_cuda_graph(model: Model, threads: int) -> CudaBackend:
     """The float16 file on a card, replayed from one captured graph a batch size."""
-    return CudaBackend(_on_card(model, "fp16"), graph=True)
+    return CudaBackend(_for_card(model, "fp16"), graph=True)
 
 
-def _on_card(model: Model, precision: str) -> nn.Module:
+def _for_card(model: Model, precision: str) -> TorchModel:
     if not torch.cuda.is_available():
         raise BackendUnavailable(
             "torch finds no NVIDIA GPU", hint="install a torch that is built for CUDA"
         )
-    return channels_last(_module(model, precision).to(CUDA))
+    network = _network(model, precision)
+    channels_last(network.module)
+    return network
 
 
 class CudaBackend(TorchBackend):
     """A module on a card that says how long upload, compute and download took.
 
     Args:
-        module: Already on the card.
+        model: What to run.
         graph: Whether to capture the computation, one graph a batch size.
     """
 
-    def __init__(self, module: nn.Module, *, graph: bool) -> None:
-        super().__init__(module, CUDA)
+    def __init__(self, model: TorchModel, *, graph: bool) -> None:
+        super().__init__(model, CUDA)
         self.parts_ms: dict[str, float] = {}
         self._graph = graph
         self._captured: dict[int, tuple[torch.cuda.CUDAGraph, list[Tensor], list[Tensor]]] = {}
 
-    def run(self, feeds: dict[str, Array]) -> dict[str, Array]:  # type: ignore[override]
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Compute all outputs; ``parts_ms`` then holds what each part took."""
         check_feeds(self.inputs, feeds)
         marks = [torch.cuda.Event(enable_timing=True) for _ in range(4)]

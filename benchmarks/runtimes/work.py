@@ -11,6 +11,7 @@ import numpy as np
 from ecgan.engine.align import crop_matrix, warp_face
 from ecgan.engine.backends import Backend
 from ecgan.engine.backends.base import Array
+from ecgan.engine.backends.tensorrt import TensorRtBackend, run_networks
 from ecgan.engine.detect import DETECTORS
 from ecgan.engine.errors import InputError
 from ecgan.engine.expressions import EXPRESSIONS
@@ -119,19 +120,16 @@ def run_chain(opened: Mapping[str, Backend], feeds: Feeds) -> dict[str, U8]:
     """
     found: dict[str, U8] = {}
     mask = feeds["mask"]
-    if SEGMENTER in opened and opened[SEGMENTER].name == "tensorrt":
-        pair = opened[SEGMENTER], opened[GENERATOR]
-        given = {name: feeds[name] for name in ("crop", "expression")}
-        from ecgan.engine.backends.tensorrt import run_networks
-
-        outputs_of = run_networks(*pair, given)
-        for kind, outputs in zip((SEGMENTER, GENERATOR), outputs_of, strict=True):
-            (found[kind],) = outputs.values()
-        return found
-    if SEGMENTER in opened:
-        (mask,) = opened[SEGMENTER].run({"crop": feeds["crop"]}).values()
+    first, second = opened.get(SEGMENTER), opened[GENERATOR]
+    if isinstance(first, TensorRtBackend) and isinstance(second, TensorRtBackend):
+        outputs = run_networks(
+            first, second, {name: feeds[name] for name in ("crop", "expression")}
+        )
+        return {kind: next(iter(each.values())) for kind, each in zip(opened, outputs, strict=True)}
+    if first is not None:
+        (mask,) = first.run({"crop": feeds["crop"]}).values()
         found[SEGMENTER] = mask
-    (found[GENERATOR],) = opened[GENERATOR].run({**feeds, "mask": mask}).values()
+    (found[GENERATOR],) = second.run({**feeds, "mask": mask}).values()
     return found
 
 

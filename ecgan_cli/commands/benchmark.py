@@ -150,7 +150,7 @@ def command(
     here = machine()
     if not console.is_quiet():
         console.note(report.machine_words(here))
-        console.note(_parameters(settings))
+        console.note(report.settings_words(_named(settings)))
     results = _measure(settings)
     document = _document(here, settings, results)
     if not console.is_quiet():
@@ -180,10 +180,6 @@ def _measure(settings: Settings) -> list[WorkResult]:
         return measure(settings, say)
 
 
-def _parameters(settings: Settings) -> str:
-    return ", ".join(f"{name} {_plain(value)}" for name, value in _named(settings).items())
-
-
 def _named(settings: Settings) -> dict[str, Any]:
     """The settings as a reader of the result needs them: no path of this machine."""
     named = asdict(settings)
@@ -193,10 +189,6 @@ def _named(settings: Settings) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in named.items()
     }
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _document(

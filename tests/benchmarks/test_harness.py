@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ecgan.benchmarks.harness import Timing, interleave, speedup
+from ecgan.benchmarks.harness import ROUNDS_MIN, Timing, interleave, interleave_measured, speedup
 
 
 def test_rounds_alternate_after_the_warm_up() -> None:
@@ -26,6 +26,19 @@ def test_median_and_percentile_of_known_times() -> None:
     assert timing.p90_ms == 9.0
     assert timing.fastest_ms == 1.0
     assert Timing("one", (2.0,)).p90_ms == 2.0
+
+
+def test_percentiles_are_times_that_were_measured() -> None:
+    timing = Timing("x", tuple(float(ms) for ms in range(1, 101)))
+    assert [timing.percentile_ms(percent) for percent in (50, 90, 99, 100)] == [50, 90, 99, 100]
+    assert Timing("two", (1.0, 2.0)).percentile_ms(99) == 2.0
+
+
+def test_variants_that_time_themselves_are_believed_and_stop_at_the_limit() -> None:
+    (timing,) = interleave_measured({"x": lambda: 7.0}, 50, limit_s=0)
+    assert timing.times_ms == (7.0,) * ROUNDS_MIN
+    (timing,) = interleave_measured({"x": lambda: 7.0}, 5)
+    assert len(timing.times_ms) == 5
 
 
 def test_speedup_is_the_median_of_each_rounds_ratio() -> None:

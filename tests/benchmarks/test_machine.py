@@ -2,9 +2,11 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ecgan.benchmarks import machine
+from ecgan.engine.tensorrt.driver import Gpu
 
 
 def test_line_names_processor_cores_and_versions() -> None:
@@ -28,3 +30,24 @@ def test_processor_comes_from_cpuinfo_where_there_is_one(
 def test_a_library_that_is_not_there_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "LIBRARIES", ("numpy", "no-such-library-anywhere"))
     assert "no-such-library" not in machine.machine_line()
+
+
+def test_machine_names_what_is_installed_and_the_card_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = machine.machine()
+    assert found["versions"]["numpy"] == metadata.version("numpy")
+    assert found["cores"] >= 1
+    gpu = Gpu(0, "Some GPU", (8, 9), (13, 0))
+    monkeypatch.setattr(machine, "find_gpu", lambda: gpu)
+    assert machine.machine()["gpu"] == {
+        "name": "Some GPU",
+        "target": "sm89",
+        "driver": "CUDA 13.0",
+    }
+
+
+def test_peak_memory_grows_with_what_is_held() -> None:
+    before = machine.peak_mib()
+    held = np.ones((64 + int(before), 2**20), np.uint8)  # more than was ever held before
+    assert machine.peak_mib() >= held.nbytes / 2**20
