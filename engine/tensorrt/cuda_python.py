@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import BackendUnavailable, EcganError, OutOfMemory
-from .memory import Pinned, driver_error, old_driver, out_of_gpu_memory
+from .memory import (
+    Pinned,
+    driver_error,
+    old_driver,
+    out_of_gpu_memory,
+    out_of_pinned_memory,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -62,7 +68,10 @@ class CudaPythonDevice:
         self._give_back("cuMemFree", address)
 
     def alloc_pinned(self, size: int) -> Pinned:
-        address = int(self._call("cuMemHostAlloc", size, _PORTABLE))
+        try:
+            address = int(self._call("cuMemHostAlloc", size, _PORTABLE))
+        except OutOfMemory as error:
+            raise out_of_pinned_memory(size) from error
         return Pinned(address, _host_view(address, size))
 
     def free_pinned(self, memory: Pinned) -> None:

@@ -71,7 +71,7 @@ class LoadedEngine:
         """Keep what was compiled for the next start, and let go of the engine."""
         if self._kernels is not None:
             self._kernels.save()
-        self._config = self._engine = self._runtime = None
+        self._kernels = self._config = self._engine = self._runtime = None
 
     def _specs(self, mode: Any) -> dict[str, TensorSpec]:
         engine, nptype = self._engine, self._flavour.module.nptype
@@ -125,8 +125,9 @@ class _Kernels:
         """Write them, where there are new ones. A start without them is slower and no failure."""
         if self._cache is None:
             return
-        content = bytes(self._cache.serialize())
-        if content == self._before:
+        serialized = self._cache.serialize()
+        content = b"" if serialized is None else bytes(serialized)
+        if content in (b"", self._before):
             return
         try:
             write_atomic(self._path, content)

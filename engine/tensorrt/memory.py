@@ -174,6 +174,14 @@ def out_of_gpu_memory(wanted: int | None = None) -> OutOfMemory:
     )
 
 
+def out_of_pinned_memory(wanted: int) -> OutOfMemory:
+    """The error for host memory that the GPU copies from, which cannot be swapped out."""
+    return OutOfMemory(
+        f"the computer's memory ran out: {max(1, wanted // MIB)} MiB more that stay in it were needed",
+        hint="close other programs",
+    )
+
+
 def old_driver(call: str) -> BackendUnavailable:
     """The error for a function that the driver does not have."""
     return BackendUnavailable(

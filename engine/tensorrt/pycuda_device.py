@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import BackendUnavailable, EcganError
-from .memory import Pinned, driver_error, out_of_gpu_memory
+from ..errors import BackendUnavailable, EcganError, OutOfMemory
+from .memory import Pinned, driver_error, out_of_gpu_memory, out_of_pinned_memory
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +76,10 @@ class PycudaDevice:
         self._give_back(self._memory.pop(address).free)
 
     def alloc_pinned(self, size: int) -> Pinned:
-        memory = self._run(self._driver.pagelocked_empty, size, np.uint8)
+        try:
+            memory = self._run(self._driver.pagelocked_empty, size, np.uint8)
+        except OutOfMemory as error:
+            raise out_of_pinned_memory(size) from error
         address = int(memory.ctypes.data)
         self._pinned[address] = memory.base
         return Pinned(address, memory)
