@@ -70,9 +70,13 @@ class Cases(Sequence[Case]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def row(self, number: int) -> int:
+        """Which row of ``faces`` a case is made of."""
+        return self._places[number][0]
+
     def record(self, number: int) -> FaceRecord:
         """The row that a case is made of."""
-        return self.faces[self._places[number][0]]
+        return self.faces[self.row(number)]
 
     def __getitem__(self, number: int) -> Case:  # type: ignore[override]
         row, variant = self._places[number]

@@ -163,13 +163,27 @@ class Inception(nn.Module):
         self.Mixed_7c = _BlockE(2048, pool_most=True)
 
     def forward(self, picture: Tensor) -> Tensor:
-        x = F.interpolate(picture, (SIDE, SIDE), mode="bilinear", align_corners=False)
+        levels = (picture + 1) * 127.5
+        rows, columns = (_resampling(side) for side in picture.shape[-2:])
+        x = (rows @ levels @ columns.T - 128) / 128
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(F.max_pool2d(x, 3, 2)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(F.max_pool2d(x, 3, 2))))
         x = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))
         x = self.Mixed_7a(self.Mixed_6e(self.Mixed_6d(x)))
         return self.Mixed_7c(self.Mixed_7b(x)).mean((2, 3))
+
+
+def _resampling(side: int) -> Tensor:
+    """(299, side) weights of the 2015 graph's linear interpolation, which counts from pixel corners."""
+    places = torch.arange(SIDE, dtype=torch.float64) * (side / SIDE)
+    low = places.floor().long()
+    share = places - low
+    weights = torch.zeros(SIDE, side, dtype=torch.float64)
+    lines = torch.arange(SIDE)
+    weights[lines, low] += 1 - share
+    weights[lines, (low + 1).clamp(max=side - 1)] += share
+    return weights.float()
 
 
 def load_inception(path: Path) -> Inception:

@@ -214,14 +214,15 @@ class Evaluation:
         with _one_thread_each(), ThreadPoolExecutor(self._workers()) as pool:
             for number, start in enumerate(range(0, total, CHUNK)):
                 part = range(start, min(start + CHUNK, total))
-                chunk = None if self._store is None else self._store.load(number)
-                if chunk is None:
-                    chunk = list(pool.map(self.measured, part))
-                    if self._store is not None:
-                        self._store.save(number, chunk)
+                kept = None if self._store is None else self._store.load(number)
+                chunk = []
+                for one in kept or pool.map(self.measured, part):
+                    chunk.append(one)
+                    if self._watch is not None:
+                        self._watch(start + len(chunk), total)
+                if self._store is not None and kept is None:
+                    self._store.save(number, chunk)
                 yield from chunk
-                if self._watch is not None:
-                    self._watch(part.stop, total)
 
     def _workers(self) -> int:
         return self.options.threads or usable_cores()

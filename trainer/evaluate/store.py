@@ -48,7 +48,9 @@ class Store:
     def load(self, number: int) -> list[Measured] | None:
         """A chunk, or None where it is not there or not whole."""
         try:
-            with np.load(self._path(number), allow_pickle=False) as archive:
+            # from memory: numpy leaves the file of a damaged archive open
+            content = io.BytesIO(self._path(number).read_bytes())
+            with np.load(content, allow_pickle=False) as archive:
                 rows = json.loads(str(archive["rows"]))
                 vectors = {name: archive[name] for name in archive.files if name != "rows"}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
