@@ -82,13 +82,16 @@ class _TimedDetector:
         return getattr(self._detector, name)
 
 
-def measure_video(unmasker: Unmasker, video: Path, target: Path) -> VideoTimes:
+def measure_video(
+    unmasker: Unmasker, video: Path, target: Path, frames: int | None = None
+) -> VideoTimes:
     """Unmask a video and say where the time went.
 
     Args:
         unmasker: Its networks are opened before the clock starts.
         video: Input.
         target: Output; written over.
+        frames: Only so many from its beginning; None for all.
 
     Raises:
         InputError: No frame was painted, so there is nothing to compare.
@@ -103,7 +106,8 @@ def measure_video(unmasker: Unmasker, video: Path, target: Path) -> VideoTimes:
     parts.generator.backend = _TimedRun(originals[1], stages, "generate")
     parts._detector = _TimedDetector(originals[2], stages)
     try:
-        options = UnmaskOptions(expression="happy", overwrite=True)
+        end = None if frames is None else f"{frames}f"
+        options = UnmaskOptions(expression="happy", overwrite=True, end=end)
         report = unmask_video(unmasker, video, target, options)
     finally:
         parts.segmenter.backend, parts.generator.backend, parts._detector = originals

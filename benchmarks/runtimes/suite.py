@@ -41,6 +41,7 @@ class Settings:
         threads: CPU threads of each runtime.
         limit_s: No further round of a batch size begins after so long.
         video: For the way from file to file, and where crops come from.
+        frames: Only so many of its frames; None for all.
         passes: Passes over the video.
     """
 
@@ -53,6 +54,7 @@ class Settings:
     threads: int = 2
     limit_s: float = 60.0
     video: Path | None = None
+    frames: int | None = None
     passes: int = 3
 
 
@@ -219,7 +221,8 @@ class _Comparison:
             cell.peak_mib = self.workers[name].ask("peak_mib")
 
     def _video(self, results: Mapping[str, RowResult]) -> None:
-        video = self.crew.settings.video
+        settings = self.crew.settings
+        asked = {"video": settings.video, "frames": settings.frames}
         passes: dict[str, list[dict[str, Any]]] = {name: [] for name in self.workers}
         for name in self.workers:
             results[name].video = VideoCell()
@@ -231,7 +234,7 @@ class _Comparison:
                 self.say(f"{self.work.what}: video, {results[name].label}, pass {number}")
                 target = self.crew.scratch / f"{self.work.name}-{name}.mp4"
                 try:
-                    passes[name].append(worker.ask("video", video=video, target=target))
+                    passes[name].append(worker.ask("video", target=target, **asked))
                     cell.peak_mib = worker.ask("peak_mib")
                 except RowFailure as failure:
                     cell.failure = failure.message

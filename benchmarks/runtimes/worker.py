@@ -165,11 +165,11 @@ class _Running:
         """Largest resident memory of the process so far."""
         return peak_mib()
 
-    def video(self, video: Path, target: Path) -> dict[str, Any]:
+    def video(self, video: Path, target: Path, frames: int | None) -> dict[str, Any]:
         """One pass over a video by the whole of ``ecgan unmask``."""
         from .stages import as_reply, measure_video
 
-        return as_reply(measure_video(self._whole(), video, target))
+        return as_reply(measure_video(self._whole(), video, target, frames))
 
     def _whole(self) -> Any:
         from ecgan.engine.pipeline import Unmasker
