@@ -50,7 +50,7 @@ def region_ssim(output: U8, truth: U8, region: F32) -> float:
         return 1.0
     window = _window(counted)
     found, wanted = (_tensor(x[window]) for x in (output, truth))
-    _, full = structural_similarity_index_measure(  # type: ignore[misc]
+    _, full = structural_similarity_index_measure(
         found, wanted, sigma=SSIM_SIGMA, data_range=255.0, return_full_image=True
     )
     short = 1 - full[0].double().mean(0).numpy()

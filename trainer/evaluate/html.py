@@ -21,15 +21,15 @@ BEST_LOW = {"distance", "distance_whole", "identity"}
 """Other figures are best at 1."""
 
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --mark: #1a7f3733; }
+:root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1500px; padding: 0 1.2rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2.2rem }
 p.lead { opacity: .75; margin-top: 0 }
 .scroll { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left } thead th { background: var(--soft) }
-td.best { background: var(--mark); font-weight: 600 }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #8884; text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left } thead th { background: #8881 }
+td.best { background: #1a7f3733; font-weight: 600 }
 ul.notes li { margin: .2rem 0 } details { margin: .6rem 0 } summary { cursor: pointer }
 .faces { display: flex; gap: 6px; overflow-x: auto; padding-bottom: .6rem }
 figure { margin: 0; flex: none; width: 160px } figure img { width: 160px; height: 160px; display: block }

@@ -131,20 +131,24 @@ class Evaluation:
         options = self.options
         work = None if folder is None else folder / WORK_NAME
         scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgan-")))
+        # What can be refused at once comes before what takes time.
+        judge = self._judge()
+        distance = open_distance(options.distance, options.teachers)
+        identity = open_identity(options.teachers)
+        features = {text: open_features(text, judge, options.teachers) for text in options.frechet}
         # One thread a network and one case a core: that fills the cores better than the networks do.
         self.contenders = [
             self._stack.enter_context(contender)
             for contender in open_contenders(models, scratch, device=options.device, threads=1)
         ]
-        judge = self._judge()
         self.data = self._data(data, scratch if work is None else work)
         self.tools = Tools(
             contenders=self.contenders,
             average=mean_face(self.data.train, MEAN_FACES) if len(self.data.train) else None,
             judge=judge,
-            distance=open_distance(options.distance, options.teachers),
-            identity=open_identity(options.teachers),
-            features={t: open_features(t, judge, options.teachers) for t in options.frechet},
+            distance=distance,
+            identity=identity,
+            features=features,
             intensities=self._intensities(judge),
         )
         self._note_what_is_missing()

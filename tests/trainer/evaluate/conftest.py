@@ -46,9 +46,15 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> OnTemplate:
 
 
 @pytest.fixture
-def evaluating(detector: OnTemplate, faces_folder: Path, model_folder: Path):
-    """Opens an evaluation of the tiny networks on the drawn faces; closed after the test."""
+def evaluating(
+    detector: OnTemplate, faces_folder: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Opens an evaluation of the tiny networks on the drawn faces; closed after the test.
+
+    No classifier ships with it, whatever the package has.
+    """
     opened = []
+    monkeypatch.setattr("ecgan.trainer.evaluate.judge.model_folder", lambda: model_folder)
 
     def make(*, models=(), data=None, options=None, **rest) -> Evaluation:
         evaluation = Evaluation(
