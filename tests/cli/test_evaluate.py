@@ -33,9 +33,10 @@ def here(
     return run
 
 
-def test_a_photo_is_evaluated_and_shown(ecgan: Run, model_folder: Path, tmp_path: Path) -> None:
+def test_a_photo_is_evaluated_and_shown(
+    ecgan: Run, here: Here, model_folder: Path, tmp_path: Path
+) -> None:
     asked = [
-        "evaluate",
         PHOTO,
         "-m",
         model_folder,
