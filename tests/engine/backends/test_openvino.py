@@ -12,6 +12,8 @@ from ecgan.engine.backends.openvino import OpenVinoBackend
 from ecgan.engine.backends.ort import OrtBackend
 from ecgan.engine.errors import BackendUnavailable, ModelMismatch, OptionError
 from ecgan.engine.models import model_folder as shipped_models
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.types import FaceStatus
 
 from .conftest import generator_feeds
 
@@ -83,3 +85,24 @@ def test_wrong_feeds_are_named(model_folder: Path) -> None:
     backend = OpenVinoBackend.open(model_folder / "segmenter.onnx", threads=1)
     with pytest.raises(ModelMismatch, match=r"input 'crop' is uint8"):
         backend.run({"crop": np.zeros((1, 256, 256, 3), np.float32)})
+
+
+def test_bfloat16_needs_no_file_of_its_own(model_folder: Path, masked_photo: np.ndarray) -> None:
+    try:
+        with Unmasker(
+            models=model_folder, backend="openvino", precision="bf16", threads=1
+        ) as unmasker:
+            result = unmasker.unmask(masked_photo, "happy")
+            assert unmasker.describe()["precision"] == "bf16"
+    except BackendUnavailable as error:
+        pytest.skip(str(error))
+    assert [face.status for face in result.faces] == [FaceStatus.CHANGED]
+
+
+def test_a_runtime_that_does_not_make_bfloat16_names_the_one_that_does(model_folder: Path) -> None:
+    with (
+        Unmasker(models=model_folder, precision="bf16") as unmasker,
+        pytest.raises(OptionError, match="'onnxruntime' does not compute in 'bf16'") as caught,
+    ):
+        unmasker.describe()
+    assert caught.value.hint == "--backend openvino does"
