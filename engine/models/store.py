@@ -8,6 +8,9 @@ from pathlib import Path
 from ..errors import ModelMismatch, ModelMissing, OptionError
 from .manifest import ModelEntry
 
+_EXPORT = "ecgan export CHECKPOINT"
+_MAKERS = {"int8": "python -m ecgan.trainer.quantize --data FACES"}
+
 DETECTOR = "detector"
 SEGMENTER = "segmenter"
 GENERATOR = "generator"
@@ -39,7 +42,7 @@ def verified_path(folder: Path, entry: ModelEntry, precision: str = "fp32") -> P
         raise OptionError(
             f"model '{entry.name}' has no '{precision}' file, "
             f"only {', '.join(['fp32', *entry.precisions])}",
-            hint="make one: ecgan export CHECKPOINT --output FOLDER, then --model FOLDER",
+            hint=f"make one: {_MAKERS.get(precision, _EXPORT)} --output FOLDER, then --model FOLDER",
         )
     path = folder / name
     try:

@@ -80,8 +80,9 @@ def test_another_precision_is_another_file_with_its_own_hash(tmp_path: Path) -> 
         entry(tmp_path), precisions={"fp16": half.file}, precision_sha256={"fp16": half.sha256}
     )
     assert verified_path(tmp_path, row, "fp16") == tmp_path / "half.onnx"
-    with pytest.raises(OptionError, match="model 'net' has no 'int8' file"):
+    with pytest.raises(OptionError, match="model 'net' has no 'int8' file") as caught:
         verified_path(tmp_path, row, "int8")
+    assert "ecgan.trainer.quantize" in str(caught.value.hint)
 
 
 def test_what_ships_is_complete_whole_and_says_its_terms() -> None:
