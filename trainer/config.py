@@ -16,93 +16,125 @@ C = TypeVar("C")
 DEFAULT_SHARES = {"affhull": 0.35, "utkface": 0.5, "lfw": 0.6, "webmorph": 1.5, "stock4": 1.5}
 """How often a picture of a source comes, relative to 1 for the others."""
 
+EXPRESSIVE = {
+    "affhull": 2.0,
+    "lfw": 0.3,
+    "webmorph": 2.0,
+    "stock4": 2.5,
+    "habesha": 3.0,
+    "moodme": 3.0,
+}
+"""The same where the rare expressions are to be seen more often."""
+
 SHARP_SHARES = {
-    "affhull": 0.0,
+    "affhull": 0.5,
     "utkface": 0.15,
     "lfw": 0.15,
     "humanfaces": 0.4,
     "celebawild": 0.4,
-    "webmorph": 1.5,
-    "stock4": 1.5,
+    "webmorph": 2.0,
+    "stock4": 2.0,
+    "habesha": 2.0,
+    "moodme": 2.0,
+    "jaffe": 0.7,
 }
-"""The same where detail is learned: soft pictures come less often, and hulls on black not at all, since
-nearly all of their labels are theirs alone and a black jaw would become a sign of an expression."""
+"""The same where detail is learned: soft pictures come less often."""
 
 
 @dataclass(frozen=True)
-class SegmenterConfig:
-    """Training of the segmenter."""
+class LoopConfig:
+    """What every run has, whatever it trains. Lengths are counted in samples over all processes."""
 
     data: str = "../shared/data"
-    """Folder with `faces/faces.csv` and `faces/faces_coarse.csv`."""
+    """Folder with `faces/`, and `expressions/` where there are labels."""
+    start: str = ""
+    """Checkpoint whose weights the run starts from; what it does not hold starts fresh."""
+    batch: int = 16
+    """Samples of a step, over all processes."""
+    samples: int = 32_000
+    """Length of the run."""
+    warmup: int = 1_000
+    """Samples over which the learning rate rises."""
+    decay_from: float = 0.0
+    """Share of the run after which the learning rate falls, as a cosine."""
+    decay_to: float = 0.1
+    """What it falls to, as a share of itself; 1 for no fall."""
+    ema: float = 0.998
+    """Share of the averaged weights that stays at each step."""
+    seed: int = 0
+    shares: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
+    """Source -> how often a picture comes, relative to 1."""
+    precision: str = "bf16"
+    """bf16 computes in half the bits where that does no harm; fp32 everywhere in full."""
+    device: str = "auto"
+    """cpu or cuda; auto takes a GPU where there is one."""
+    devices: int = 1
+    """GPUs, or processes on the CPU, of each node."""
+    nodes: int = 1
+    threads: int = 2
+    """Threads of the arithmetic on a CPU; 0 leaves it to torch."""
+    workers: int = 0
+    """Processes that draw samples; 0 for a thread of the run itself."""
+    checkpoint_minutes: float = 4.0
+    validate_minutes: float = 12.0
+    keep: int = 2
+    """Checkpoints that stay, the newest; the best stays besides."""
+
+
+@dataclass(frozen=True)
+class SegmenterConfig(LoopConfig):
+    """Training of the segmenter."""
+
     widths: tuple[int, ...] = (12, 24, 40, 64, 96)
     """Channels from 128 to 8 px."""
-    batch: int = 16
     samples: int = 36_000
-    """Length of the run."""
     learning_rate: float = 2e-3
     warmup: int = 2_000
-    """Samples over which the learning rate rises."""
+    decay_to: float = 0.01
     bare_share: float = 0.25
     """Share of faces that wear no mask."""
-    start: str = ""
-    """Checkpoint whose weights the run starts from."""
     photos: str = ""
     """Folder of photos of people who wear masks, labelled by the network of `start`."""
     photo_share: float = 0.3
     """Share of samples that come from those photos."""
-    ema: float = 0.998
-    seed: int = 0
-    shares: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
-    """Source -> how often a picture comes."""
-    threads: int = 2
-    checkpoint_minutes: float = 4.0
+    validate_minutes: float = 6.0
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
+class GeneratorConfig(LoopConfig):
     """Training of the generator: one stage. A run goes on from another by `start`."""
 
-    data: str = "../shared/data"
-    """Folder with `faces/`, `expressions/`."""
     teachers: str = "../shared/teachers"
     """Folder with the feature networks, or empty to do without those losses."""
-    start: str = ""
-    """Checkpoint whose weights the run starts from; what it does not hold starts fresh."""
-    widths: tuple[int, ...] = (40, 88, 176, 256)
+    widths: tuple[int, ...] = (48, 96, 160, 240)
     """Channels at 64, 32, 16 and 8 px."""
-    head: tuple[int, ...] = (20, 12)
-    """Channels at 128 and 256 px."""
+    head: int = 32
+    """Channels at 128 px."""
     size: int = 64
     """64 trains the trunk alone, 256 the whole network."""
     batch: int = 32
-    samples: int = 32_000
     reconstruction_only: int = 6_000
     """Samples before the adversarial terms join."""
     learning_rate: float = 4e-4
+    trunk_rate: float = 1.0
+    """Learning rate of all but the head, as a share."""
     discriminator_rate: float = 4e-4
-    warmup: int = 1_000
     decay_from: float = 0.5
-    """Share of the run after which the learning rate falls to a tenth, as a cosine."""
-    label_dropout: float = 0.4
+    label_dropout: float = 0.25
     """Share of samples whose expression is hidden: they train `auto`."""
-    asked_share: float = 0.2
-    """Share of samples asked for another expression than their own."""
+    asked_share: float = 0.25
+    """Share of samples with the mouth of somebody who shows a random expression."""
     weight_l1: float = 20.0
     weight_gradient: float = 20.0
+    weight_ssim: float = 0.0
     weight_perceptual: float = 4.0
     weight_identity: float = 0.0
-    weight_expression: float = 0.25
     weight_adversarial: float = 1.0
-    weight_feature: float = 6.0
-    ema: float = 0.998
+    weight_feature: float = 4.0
+    gradient_penalty: float = 0.05
+    """Of the discriminators, on real pictures."""
     clip: float = 5.0
     """Largest norm of the generator's gradient."""
-    seed: int = 0
-    shares: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
-    threads: int = 2
-    checkpoint_minutes: float = 4.0
-    validate_minutes: float = 12.0
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -116,23 +148,46 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "generator": {
-        "coarse": {},
+        "recon": {
+            "samples": 16_000,
+            "reconstruction_only": 16_000,
+            "learning_rate": 8e-4,
+            "decay_from": 0.9,
+        },
+        "coarse": {
+            "samples": 75_000,
+            "reconstruction_only": 0,
+            "shares": DEFAULT_SHARES | EXPRESSIVE,
+        },
+        "labelled": {
+            "samples": 30_000,
+            "reconstruction_only": 0,
+            "learning_rate": 5e-4,
+            "decay_from": 0.4,
+            "asked_share": 0.4,
+            "shares": DEFAULT_SHARES | EXPRESSIVE | {"affhull": 1.0},
+        },
         "fine": {
             "size": 256,
             "batch": 8,
-            "samples": 27_000,
-            "reconstruction_only": 0,
-            "learning_rate": 2e-4,
-            "discriminator_rate": 8e-4,
-            "decay_from": 0.4,
-            "asked_share": 0.25,
-            "weight_expression": 0.0,
-            "weight_adversarial": 2.0,
+            "samples": 23_000,
+            "reconstruction_only": 2_000,
+            "warmup": 400,
+            "learning_rate": 6e-4,
+            "trunk_rate": 0.1,
+            "discriminator_rate": 3e-4,
+            "gradient_penalty": 0.3,
+            "label_dropout": 0.3,
+            "asked_share": 0.35,
+            "weight_ssim": 2.0,
+            "weight_adversarial": 0.5,
+            "weight_feature": 5.0,
+            "ema": 0.9985,
             "shares": SHARP_SHARES,
         },
         "tiny": {
             "widths": (8, 12, 16, 24),
-            "head": (4, 4),
+            "head": 8,
             "samples": 64,
             "batch": 4,
             "reconstruction_only": 32,

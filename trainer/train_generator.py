@@ -21,17 +21,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ecgan.engine.errors import Diverged
-from ecgan.engine.expressions import EXPRESSIONS
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import GeneratorConfig
 from .data import FaceSet, SampleStream
-from .data.samples import draw_sample, source_weights
+from .data.samples import source_weights
 from .ema import Ema
-from .holes import draw_hole
+from .generator_samples import GeneratorSamples
 from .losses.augment import Augment
-from .losses.hinge import feature_matching, hinge_discriminator, hinge_generator
-from .losses.region import gradient_l1, region_l1
+from .losses.feature_matching import feature_matching
+from .losses.logistic import gradient_penalty, logistic_discriminator, logistic_generator
+from .losses.region import gradient_l1, region_dissimilarity, region_l1
 from .networks.blocks import channels_last
 from .networks.fast import FastGenerator
 from .networks.teachers import load_face_expression, load_face_recognition, load_perceptual
@@ -43,17 +43,20 @@ from .validate import validate_generator
 
 logger = logging.getLogger(__name__)
 
-ASKED_RECONSTRUCTION = 0.1
+ASKED_RECONSTRUCTION = 0.5
 """Weight of the reconstruction at the mouth where another expression than the photo's own was asked."""
 
 MOUTH, MOUTH_RADII = (127.0, 180.0), (50.0, 44.0)
 """Ellipse of the 256 px crop inside which an expression moves the lower face most."""
 
-EXPRESSION_SMOOTHING = 0.3
-"""Share of the target spread over all classes: being sure of the expression is worth little."""
+SURE = 0.8
+"""Weight of an expression from which it counts as known."""
 
-LOGIT_SCALE = 3.0
-"""Divides the expression teacher's logits, which are overconfident."""
+MISMATCH = 0.5
+"""Weight of real faces under wrong labels in the discriminator's loss."""
+
+PENALTY_EVERY = 16
+"""Steps from one gradient penalty of the discriminators to the next."""
 
 
 class GeneratorRun:
@@ -67,18 +70,29 @@ class GeneratorRun:
         self.generator = channels_last(FastGenerator(config.widths, config.head))
         fine = config.size > 64
         self.whole = channels_last(
-            WindowDiscriminator((32, 64, 128, 192) if fine else (40, 80, 160))
+            WindowDiscriminator((32, 64, 128, 192, 192) if fine else (48, 96, 192, 192))
         )
         self.lower = channels_last(
-            WindowDiscriminator((24, 48, 96, 160) if fine else (40, 80, 160))
+            WindowDiscriminator((32, 64, 128, 192) if fine else (48, 96, 192))
         )
         self.ema = Ema(self.generator, config.ema)
         self.seen = 0
         self.steps = 0
         self._start_from(config.start)
+        head = set(self.generator.head.parameters())
+        trunk = [p for p in self.generator.parameters() if p not in head]
         self.opt_g = torch.optim.Adam(
-            self.generator.parameters(), config.learning_rate, betas=(0.5, 0.99)
+            [
+                {"params": trunk, "share": config.trunk_rate},
+                {"params": list(self.generator.head.parameters()), "share": 1.0},
+            ],
+            config.learning_rate,
+            betas=(0.5, 0.99),
         )
+        if fine:  # few faces a step: their statistics would shake what the coarse stage has learnt
+            for module in self.generator.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         both = [*self.whole.parameters(), *self.lower.parameters()]
         self.opt_d = torch.optim.Adam(both, config.discriminator_rate, betas=(0.0, 0.99))
         self.random = torch.Generator().manual_seed(config.seed)
@@ -134,8 +148,8 @@ class GeneratorRun:
     def step(self, batch: Mapping[str, np.ndarray]) -> dict[str, float]:
         """One update of all networks; returns the losses."""
         cfg = self.config
-        face, hole, valid, weights, asked = _to_tensors(batch)
-        adversarial = self.seen >= cfg.reconstruction_only or bool(cfg.start)
+        face, target, hole, valid, weights, own, asked, hull = _to_tensors(batch)
+        adversarial = self.seen >= cfg.reconstruction_only
         self._set_rates()
         with torch.autocast("cpu", torch.bfloat16):
             output, coarse = self._paint(face, hole, weights)
@@ -144,19 +158,24 @@ class GeneratorRun:
         fake = face * (1 - painted) + output * painted
         log: dict[str, Tensor] = {}
         if adversarial:
-            log["d"] = self._step_discriminators(face, fake.detach(), painted, weights)
+            shown = torch.where((weights.sum(1) > 0)[:, None, None, None], hull, 1.0)
+            log |= self._step_discriminators(face, fake.detach(), painted, shown, own, weights)
         known = torch.where(asked[:, None, None, None], _apart_from_expression(face.shape[-1]), 1.0)
         region = painted * known
-        log |= self._reconstruction(output, coarse, face, region)
+        log |= self._reconstruction(output, coarse, target, region)
         loss = cfg.weight_l1 * log["l1"] + cfg.weight_gradient * log["gradient"]
+        if cfg.weight_ssim:
+            reduce = max(1, face.shape[-1] // 128)
+            log["ssim"] = region_dissimilarity(
+                *(F.avg_pool2d(x, reduce) for x in (fake, target, region))
+            )
+            loss = loss + cfg.weight_ssim * log["ssim"]
         if "coarse" in log:
             loss = loss + cfg.weight_l1 * log["coarse"]
         if adversarial:
-            log["g"], log["feature"] = self._adversarial(face, fake, painted, weights, asked)
+            log["g"], log["feature"] = self._adversarial(face, fake, painted, shown, weights, asked)
             loss = loss + cfg.weight_adversarial * log["g"] + cfg.weight_feature * log["feature"]
-        for name, weight, value in self._perception(
-            fake, face, painted, weights, asked, adversarial
-        ):
+        for name, weight, value in self._perception(fake, target, painted, adversarial):
             log[name] = value
             loss = loss + weight * value
         self.opt_g.zero_grad(set_to_none=True)
@@ -191,55 +210,81 @@ class GeneratorRun:
             found["coarse"] = region_l1(coarse, F.avg_pool2d(face, 4), F.avg_pool2d(region, 4))
         return found
 
-    def _views(self, picture: Tensor, draw: Augment, hole: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def _views(
+        self, picture: Tensor, draw: Augment, hole: Tensor, shown: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
         """What the two discriminators see of a picture: whole face (128 px at most), lower face."""
-        picture, hole = draw.picture(picture), draw.shift(hole)
+        picture, hole, shown = draw.picture(picture), draw.shift(hole), draw.shift(shown)
         if picture.shape[-1] > 128:
             whole = F.avg_pool2d(picture, 2), F.avg_pool2d(hole, 2)
         else:
             whole = picture, hole
-        return [whole, (lower_face(picture), lower_face(hole))]
+        return [whole, (lower_face(picture * shown), lower_face(hole * shown))]
 
     def _step_discriminators(
-        self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor
-    ) -> Tensor:
+        self, face: Tensor, fake: Tensor, hole: Tensor, shown: Tensor, own: Tensor, weights: Tensor
+    ) -> dict[str, Tensor]:
         draw = Augment(face.shape[0], face.shape[-1], self.random)
-        total = face.new_zeros(())
+        total, sure = face.new_zeros(()), face.new_zeros(())
+        penalised = self.steps % PENALTY_EVERY == 0
         _require_grad((self.whole, self.lower), True)
-        for network, real_view, fake_view in zip(
+        # who judges the whole face does not know what was asked: hair and light must not matter
+        conditions = ((own * 0, weights * 0), (own, weights))
+        for network, (own_condition, condition), real_view, fake_view in zip(
             (self.whole, self.lower),
-            self._views(face, draw, hole),
-            self._views(fake, draw, hole),
+            conditions,
+            self._views(face, draw, hole, shown),
+            self._views(fake, draw, hole, shown),
             strict=True,
         ):
             pair = torch.cat([real_view[0], fake_view[0]])
             with torch.autocast("cpu", torch.bfloat16):
-                logits, _ = network(pair, real_view[1].repeat(2, 1, 1, 1), weights.repeat(2, 1))
+                logits, features = network(
+                    pair, real_view[1].repeat(2, 1, 1, 1), torch.cat([own_condition, condition])
+                )
+                wrong, differs = _mismatched(own_condition)
+                misread = network.judge(features[-1].chunk(2)[0], wrong).float()
             real, painted = logits.float().chunk(2)
-            total = total + hinge_discriminator(real, painted)
+            total = total + logistic_discriminator(real, painted)
+            # a real face under a wrong label counts as painted (Reed et al. 2016): who is told
+            # few labels learns to heed them
+            total = total + MISMATCH * (F.softplus(misread).mean((1, 2, 3)) * differs).mean()
+            sure = sure + 0.25 * ((real > 0).float().mean() + (painted < 0).float().mean())
+            if penalised:
+                picture = real_view[0].detach().requires_grad_()
+                logits, _ = network(picture, real_view[1], own_condition)
+                penalty = gradient_penalty(logits, picture)
+                total = total + self.config.gradient_penalty * PENALTY_EVERY * penalty
         self.opt_d.zero_grad(set_to_none=True)
         total.backward()
         self.opt_d.step()
         _require_grad((self.whole, self.lower), False)
-        return total.detach()
+        return {"d": total.detach(), "told": sure}
 
     def _adversarial(
-        self, face: Tensor, fake: Tensor, hole: Tensor, weights: Tensor, asked: Tensor
+        self,
+        face: Tensor,
+        fake: Tensor,
+        hole: Tensor,
+        shown: Tensor,
+        weights: Tensor,
+        asked: Tensor,
     ) -> tuple[Tensor, Tensor]:
         draw = Augment(face.shape[0], face.shape[-1], self.random)
         own = ~asked
         judged, matched = face.new_zeros(()), face.new_zeros(())
-        for network, real_view, fake_view in zip(
+        for network, condition, real_view, fake_view in zip(
             (self.whole, self.lower),
-            self._views(face, draw, hole),
-            self._views(fake, draw, hole),
+            (weights * 0, weights),
+            self._views(face, draw, hole, shown),
+            self._views(fake, draw, hole, shown),
             strict=True,
         ):
             with torch.autocast("cpu", torch.bfloat16):
-                logits, features = network(*fake_view, weights)
+                logits, features = network(*fake_view, condition)
                 with torch.no_grad():
-                    _, real_features = network(*real_view, weights)
-            judged = judged + hinge_generator(logits.float())
+                    _, real_features = network(*real_view, condition)
+            judged = judged + logistic_generator(logits.float())
             # a face asked for another expression need not match the photo's features
             matched = matched + feature_matching(
                 [f[own] for f in features], [f[own] for f in real_features]
@@ -247,10 +292,13 @@ class GeneratorRun:
         return judged, matched
 
     def _perception(
-        self, fake: Tensor, face: Tensor, hole: Tensor, weights: Tensor, asked: Tensor, late: bool
+        self,
+        fake: Tensor,
+        face: Tensor,
+        hole: Tensor,
+        late: bool,
     ) -> list[tuple[str, float, Tensor]]:
         cfg, found = self.config, []
-        own = ~asked
         if fake.shape[-1] > 128:
             small_fake, small_face = F.avg_pool2d(fake, 2), F.avg_pool2d(face, 2)
         else:
@@ -258,8 +306,8 @@ class GeneratorRun:
         with torch.autocast("cpu", torch.bfloat16):
             if "perceptual" in self.teachers and late:
                 network = self.teachers["perceptual"]
-                window, truth = lower_face(fake[own]), lower_face(face[own])
-                share = lower_face(hole[own])
+                window, truth = lower_face(fake), lower_face(face)
+                share = lower_face(hole)
                 if window.shape[-1] < 128:
                     window, truth, share = (
                         F.interpolate(x, scale_factor=2, mode="bilinear")
@@ -275,16 +323,6 @@ class GeneratorRun:
                     target = network(small_face)
                 gap = (network(small_fake) - target).square().sum(1).mean()
                 found.append(("identity", cfg.weight_identity, gap))
-            known = weights.sum(1) > 0
-            if "expression" in self.teachers and late and bool(known.any()):
-                # moved and toned anew each time: else the paint learns patterns that fool the
-                # network and not a face that shows the expression
-                draw = Augment(int(known.sum()), small_fake.shape[-1], self.random)
-                seen = draw.picture(small_fake[known])
-                logits = self.teachers["expression"](seen) / LOGIT_SCALE
-                target = weights[known] / weights[known].sum(1, keepdim=True)
-                gap = F.cross_entropy(logits, target, label_smoothing=EXPRESSION_SMOOTHING)
-                found.append(("expression", cfg.weight_expression, gap))
         return found
 
     def _set_rates(self) -> None:
@@ -297,7 +335,7 @@ class GeneratorRun:
             (self.opt_d, cfg.discriminator_rate),
         ):
             for group in optimiser.param_groups:
-                group["lr"] = rate * rise * fall
+                group["lr"] = rate * rise * fall * group.get("share", 1.0)
 
 
 def train_generator(
@@ -324,7 +362,7 @@ def train_generator(
         conditions = read_expressions(faces, reader, run_dir / "expressions.npz")
     train = faces.select("train")
     stream = SampleStream(
-        lambda row, rng: draw_item(train, row, rng, config, conditions),
+        GeneratorSamples(train, config, conditions).draw,
         source_weights(train, config.shares),
         batch=config.batch,
         seed=config.seed,
@@ -357,28 +395,6 @@ def _validate(run: GeneratorRun, log: RunLog) -> None:
     save_grid(run.run_dir / f"fakes_{run.seen:07d}.png", rows)
 
 
-def draw_item(
-    faces: FaceSet,
-    row: int,
-    rng: np.random.Generator,
-    config: GeneratorConfig,
-    conditions: Mapping[str, np.ndarray],
-) -> dict[str, np.ndarray]:
-    sample = draw_sample(faces, row, rng, config.size, conditions=conditions)
-    weights, asked = sample.weights, False
-    if rng.random() < config.label_dropout:
-        weights = np.zeros_like(weights)
-    elif rng.random() < config.asked_share / max(1e-6, 1 - config.label_dropout):
-        weights, asked = np.eye(len(EXPRESSIONS), dtype=np.float32)[rng.integers(7)], True
-    return {
-        "face": sample.image,
-        "hole": draw_hole(sample.landmarks, config.size, rng),
-        "valid": sample.valid,
-        "weights": weights,
-        "asked": np.array(asked),
-    }
-
-
 @functools.lru_cache(maxsize=2)
 def _apart_from_expression(side: int) -> Tensor:
     """(1, 1, side, side): how much of the truth holds where another expression was asked for.
@@ -391,14 +407,27 @@ def _apart_from_expression(side: int) -> Tensor:
     return (ASKED_RECONSTRUCTION + (1 - ASKED_RECONSTRUCTION) * share)[None, None]
 
 
-def _to_tensors(batch: Mapping[str, np.ndarray]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    face = torch.from_numpy(batch["face"]).permute(0, 3, 1, 2).float() / 127.5 - 1
+def _mismatched(weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Conditions of the next face in the batch, and 1 where both are known and differ."""
+    other = weights.roll(1, 0)
+    known = (weights.amax(1) > SURE) & (other.amax(1) > SURE)
+    return other, (known & (weights.argmax(1) != other.argmax(1))).float()
+
+
+def _to_tensors(batch: Mapping[str, np.ndarray]) -> tuple[Tensor, ...]:
+    face, target = (
+        torch.from_numpy(batch[key]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        for key in ("face", "target")
+    )
     return (
         face.contiguous(memory_format=torch.channels_last),
+        target.contiguous(memory_format=torch.channels_last),
         torch.from_numpy(batch["hole"])[:, None],
         torch.from_numpy(batch["valid"])[:, None],
         torch.from_numpy(batch["weights"]),
+        torch.from_numpy(batch["own"]),
         torch.from_numpy(batch["asked"]),
+        torch.from_numpy(batch["hull"])[:, None],
     )
 
 
@@ -410,8 +439,6 @@ def _load_teachers(config: GeneratorConfig) -> dict[str, Any]:
         found["perceptual"] = load_perceptual(folder / "mobilenet_v2.npz")
     if config.weight_identity:
         found["identity"] = load_face_recognition(folder / "face_recognition.npz")
-    if config.weight_expression:
-        found["expression"] = load_face_expression(folder / "face_expression.npz")
     return found
 
 

@@ -17,8 +17,9 @@ from ecgan.trainer.config import PRESETS, GeneratorConfig, SegmenterConfig, load
 from ecgan.trainer.data import SampleStream, load_folder
 from ecgan.trainer.data.samples import source_weights
 from ecgan.trainer.export import export_checkpoint
+from ecgan.trainer.generator_samples import GeneratorSamples
 from ecgan.trainer.networks.fast import FastGenerator
-from ecgan.trainer.train_generator import GeneratorRun, draw_item, train_generator
+from ecgan.trainer.train_generator import GeneratorRun, train_generator
 from ecgan.trainer.train_segmenter import train_segmenter
 
 
@@ -34,7 +35,8 @@ def test_the_coarse_stage_learns(faces_folder: Path, tmp_path: Path) -> None:
     )
     run = GeneratorRun(config, tmp_path, load_folder(faces_folder))
     rng = np.random.default_rng(0)
-    items = [draw_item(run.faces, row, rng, config, {}) for row in range(4)]
+    samples = GeneratorSamples(run.faces, config, {})
+    items = [samples.draw(row, rng) for row in range(4)]
     batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
     losses = [run.step(batch) for _ in range(40)]
     first = np.mean([entry["l1"] for entry in losses[:5]])
@@ -54,7 +56,7 @@ def test_a_resumed_run_ends_in_the_same_weights(faces_folder: Path, tmp_path: Pa
     run = GeneratorRun(config, halves, faces)
     train = faces.select("train")
     stream = SampleStream(
-        lambda row, rng: draw_item(train, row, rng, config, {}),
+        GeneratorSamples(train, config, {}).draw,
         source_weights(train, config.shares),
         batch=4,
         seed=config.seed,
@@ -91,9 +93,7 @@ def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_p
     )
     train_segmenter(config, tmp_path / "run", load_folder(faces_folder))
     folder = tmp_path / "models"
-    export_checkpoint(
-        tmp_path / "run" / "checkpoints" / "last.pt", folder, licence="test weights"
-    )
+    export_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt", folder, licence="test weights")
     manifest = load_manifest(folder)
     assert {m.kind for m in manifest.models} == {"segmenter", "generator", "detector"}
     entry = manifest.of_kind(SEGMENTER)
@@ -113,6 +113,6 @@ def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
 
 def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        OptionError, match="unknown preset 'bold' of the generator; choose from coarse, fine"
+        OptionError, match="unknown preset 'bold' of the generator; choose from recon, coarse"
     ):
         runs.run_training("generator", tmp_path, preset="bold", config=None, overrides={})

@@ -16,11 +16,9 @@ LOSSES = Registry(
         "bce-generator": "ecgan.trainer.losses.adversarial:bce_generator",
         "region-l1": "ecgan.trainer.losses.region:region_l1",
         "gradient-l1": "ecgan.trainer.losses.region:gradient_l1",
-        "hinge-discriminator": "ecgan.trainer.losses.hinge:hinge_discriminator",
-        "hinge-generator": "ecgan.trainer.losses.hinge:hinge_generator",
         "logistic-discriminator": "ecgan.trainer.losses.logistic:logistic_discriminator",
         "logistic-generator": "ecgan.trainer.losses.logistic:logistic_generator",
-        "feature-matching": "ecgan.trainer.losses.hinge:feature_matching",
+        "feature-matching": "ecgan.trainer.losses.feature_matching:feature_matching",
     },
 )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from .reconstruction import ssim_map
+
 
 def region_l1(output: Tensor, truth: Tensor, region: Tensor) -> Tensor:
     """Mean absolute difference over the region: a scalar.
@@ -32,3 +34,9 @@ def gradient_l1(output: Tensor, truth: Tensor, region: Tensor, scales: int = 3) 
         output, truth = F.avg_pool2d(output, 2), F.avg_pool2d(truth, 2)
         region = F.avg_pool2d(region, 2)
     return total / scales
+
+
+def region_dissimilarity(output: Tensor, truth: Tensor, region: Tensor) -> Tensor:
+    """One minus structural similarity, averaged over the region: a scalar. Arguments as ``region_l1``."""
+    gap = 1 - ssim_map(output, truth)
+    return (gap * region).sum() / (3 * region.sum()).clamp(min=1)

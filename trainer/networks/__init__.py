@@ -12,7 +12,6 @@ NETWORKS = Registry(
         "ecgan": "ecgan.trainer.networks.ecgan:Ecgan",
         "ecgan-baseline": "ecgan.trainer.networks.ecgan:EcganBaseline",
         "expression-judge": "ecgan.trainer.networks.expression_judge:ExpressionJudge",
-        "expression-guide": "ecgan.trainer.networks.tuned_expression:TunedExpression",
         "ecgan-disc-whole": "ecgan.trainer.networks.patch_discriminator:WholeDiscriminator",
         "ecgan-disc-mask": "ecgan.trainer.networks.patch_discriminator:MaskDiscriminator",
     },

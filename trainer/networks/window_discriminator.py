@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from ecgan.engine.expressions import EXPRESSIONS
 
@@ -17,7 +16,7 @@ WINDOW = (0.4375, 1.0, 0.15625, 0.84375)
 
 
 class WindowDiscriminator(nn.Module):
-    """Strided convolutions with spectral norm; a logit at every place of the last map.
+    """Strided convolutions; a logit at every place of the last map.
 
     Args:
         widths: Channels after each halving.
@@ -27,12 +26,12 @@ class WindowDiscriminator(nn.Module):
         super().__init__()
         layers, channels = [], 4
         for width in widths:
-            layers.append(spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)))
+            layers.append(nn.Conv2d(channels, width, 4, 2, 1))
             channels = width
         self.layers = nn.ModuleList(layers)
-        self.last = spectral_norm(nn.Conv2d(channels, channels, 3, 1, 1))
-        self.to_logit = spectral_norm(nn.Conv2d(channels, 1, 1))
-        self.project = spectral_norm(nn.Linear(len(EXPRESSIONS), channels, bias=False))
+        self.last = nn.Conv2d(channels, channels, 3, 1, 1)
+        self.to_logit = nn.Conv2d(channels, 1, 1)
+        self.project = nn.Linear(len(EXPRESSIONS), channels, bias=False)
 
     def forward(
         self, picture: Tensor, hole: Tensor, weights: Tensor
@@ -53,8 +52,12 @@ class WindowDiscriminator(nn.Module):
             features.append(x)
         x = nn.functional.leaky_relu(self.last(x), 0.2)
         features.append(x)
+        return self.judge(x, weights), features
+
+    def judge(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Logits (N, 1, h, w) of the last layer's features (N, C, h, w) under a condition (N, 7)."""
         projected = (x * self.project(weights)[:, :, None, None]).sum(1, keepdim=True)
-        return self.to_logit(x) + projected, features
+        return self.to_logit(x) + projected
 
 
 def lower_face(picture: Tensor) -> Tensor:

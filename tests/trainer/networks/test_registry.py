@@ -25,7 +25,6 @@ CASES: dict[str, tuple[tuple[Tensor, ...], tuple[int, ...]]] = {
     "ecgan": ((noise(*PICTURE), LABEL), FACE),
     "ecgan-baseline": ((noise(*PICTURE),), FACE),
     "expression-judge": ((noise(2, 1, 96, 96),), (2, 7)),
-    "expression-guide": ((noise(2, 1, 64, 64),), (2, 7)),
     "ecgan-disc-whole": ((noise(*FACE), noise(*PICTURE), LABEL), (2, 1, 2, 2)),
     "ecgan-disc-mask": ((noise(*FACE), noise(*PICTURE), LABEL), (2, 1, 2, 2)),
 }

@@ -1,22 +1,11 @@
-"""Hinge loss of a conditional discriminator, and feature matching (Wang et al. 2018)."""
+"""Feature matching: a discriminator's view of the paint and of the truth (Wang et al. 2018)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-
-
-def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """What the discriminator minimises; logits of any shape -> a scalar."""
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-
-
-def hinge_generator(fake: Tensor) -> Tensor:
-    """What the generator minimises; logits of any shape -> a scalar."""
-    return -fake.mean()
 
 
 def feature_matching(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
