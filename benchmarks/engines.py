@@ -55,7 +55,7 @@ def measure_build(onnx: Path, target: str) -> EngineBuild:
         subprocess.CalledProcessError: It failed; what it said is on stderr.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "ecgan_cli.main", "build-engine", onnx]
+        command = [sys.executable, "-m", "ecgan_cli.main", "build-engine", str(onnx)]
         options = ["--target", target, "--output", folder, "--json", "--quiet"]
         done = subprocess.run([*command, *options], stdout=subprocess.PIPE, check=True)
     [engine] = json.loads(done.stdout)["engines"]
