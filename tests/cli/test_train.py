@@ -57,7 +57,9 @@ def test_a_tiny_run_says_how_it_goes_and_exports(data: Path, tmp_path: Path) -> 
     checkpoint = tmp_path / "run" / "checkpoints" / "last.pt"
     exported = run("export", checkpoint, "-o", tmp_path / "models", "--licence", "mine")
     assert exported.returncode == 0, exported.stderr
-    assert exported.stdout.strip() == str(tmp_path / "models" / "ecgan-fast.onnx")
+    files = [str(tmp_path / "models" / f"ecgan-fast{end}") for end in (".onnx", ".fp16.onnx")]
+    assert exported.stdout.splitlines() == files
+    assert "differ by" in exported.stderr
     entry = load_manifest(tmp_path / "models").of_kind("generator")
     assert (entry.licence, entry.samples_seen) == ("mine", 12)
 
