@@ -291,7 +291,7 @@ def _decibel(mean_square: float) -> float:
 
 
 def quantize_folder(
-    source: Path, target: Path, data: str, *, calibrate: int, check: int
+    source: Path, target: Path, data: str, *, calibrate: int = 48, check: int = 64
 ) -> list[Quantized]:
     """Copy a model folder and give its networks files for ``--precision int8``.
 
@@ -351,14 +351,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=model_folder(), help="model folder")
     parser.add_argument("--data", required=True, help="faces, as ecgan prepare writes them")
     parser.add_argument("--output", type=Path, required=True, help="model folder to write")
-    parser.add_argument("--calibrate", type=int, default=48, help="faces to calibrate on")
-    parser.add_argument("--check", type=int, default=64, help="faces to compare on")
     asked = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        made = quantize_folder(
-            asked.model, asked.output, asked.data, calibrate=asked.calibrate, check=asked.check
-        )
+        made = quantize_folder(asked.model, asked.output, asked.data)
     except EcganError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
