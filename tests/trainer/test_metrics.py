@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ecgan.trainer.metrics import Border, halved, region_psnr, region_ssim, seam, sharpness
+from ecgan.trainer.metrics import (
+    Border,
+    halved,
+    region_psnr,
+    region_ssim,
+    seam,
+    sharpness,
+    ssim_over,
+)
 
 
 @pytest.fixture
@@ -73,6 +81,14 @@ def test_ssim_is_that_of_plain_loops(picture: np.ndarray, whole: bool) -> None:
     assert region_ssim(other, picture, inside) == pytest.approx(
         by_plain_loops(other, picture, inside), abs=2e-6
     )
+
+
+def test_ssim_of_several_regions_is_that_of_each(picture: np.ndarray) -> None:
+    other = picture.copy()
+    other[30:44, 2:20] = 90
+    regions = [region(), np.ones((64, 64), np.float32), np.roll(region(), 12, axis=1)]
+    alone = [region_ssim(other, picture, one) for one in regions]
+    assert ssim_over(other, picture, regions) == pytest.approx(alone, abs=1e-6)
 
 
 def test_blur_lowers_sharpness(picture: np.ndarray) -> None:

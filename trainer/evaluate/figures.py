@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from ecgan.engine.types import F32, U8
 
-from ..metrics import Border, halved, region_psnr, region_ssim, seam, sharpness
+from ..metrics import Border, halved, region_psnr, seam, sharpness, ssim_over
 
 PICTURE_FIGURES = (
     "psnr",
@@ -47,12 +49,13 @@ def picture_figures(output: U8, truth: U8, region: F32, border: Border) -> dict[
         region: (S, S) in [0, 1].
         border: Of the region.
     """
-    whole = region * 0 + 1
+    whole = np.ones_like(region)
+    ssim, ssim_whole = ssim_over(output, truth, [region, whole])
     return {
         "psnr": region_psnr(output, truth, region),
-        "ssim": region_ssim(output, truth, region),
+        "ssim": ssim,
         "psnr_whole": region_psnr(output, truth, whole),
-        "ssim_whole": region_ssim(output, truth, whole),
+        "ssim_whole": ssim_whole,
         "sharp256": sharpness(output, truth, region),
         "sharp128": sharpness(halved(output), halved(truth), halved(region)),
         "seam": seam(output, truth, border, -2, 2),

@@ -167,11 +167,7 @@ class Evaluation:
         """
         self.done = measured = list(self._measured())
         found = [one for one in measured if one.found]
-        broken = [one.file for one in measured if one.broken]
-        if broken:
-            self.notes.append(f"{len(broken)} pictures cannot be read: {', '.join(broken)}")
         rows, sources = _means(found)
-        frechet = self._frechet(found)
         return Report(
             data=self.data_name,
             split=self.data.split,
@@ -181,12 +177,12 @@ class Evaluation:
             sources=sources,
             models=[self._model(contender, found) for contender in self.contenders],
             judge=self._judge_report(),
-            frechet=frechet,
+            frechet=self._frechet(found),
             frechet_count=len(found),
             distance=""
             if self.tools.distance is None
             else DISTANCE_WORDS[self.tools.distance.name],
-            notes=[*self.notes, *self.data.notes],
+            notes=[*self.notes, *self.data.notes, *self._remarks(measured, len(found))],
         )
 
     def measured(self, number: int) -> Measured:
@@ -286,14 +282,22 @@ class Evaluation:
             "mean_face": self.tools.average is not None,
         }
 
-    def _frechet(self, found: Sequence[Measured]) -> dict[str, dict[str, float]]:
-        if not self.tools.features or len(found) < 2:
-            return {}
-        if len(found) < ENOUGH:
-            self.notes.append(
-                f"a Frechet distance of {len(found)} pictures says little; it takes {ENOUGH:,} "
+    def _remarks(self, measured: Sequence[Measured], found: int) -> list[str]:
+        """What is to be known of these pictures."""
+        remarks = []
+        broken = [one.file for one in measured if one.broken]
+        if broken:
+            remarks.append(f"pictures that cannot be read, {len(broken)}: {', '.join(broken)}")
+        if self.tools.features and found < ENOUGH:
+            remarks.append(
+                f"a Frechet distance of {found} pictures says little; it takes {ENOUGH:,} "
                 "(--masks draws several on each face)"
             )
+        return remarks
+
+    def _frechet(self, found: Sequence[Measured]) -> dict[str, dict[str, float]]:
+        if len(found) < 2:
+            return {}
         distances: dict[str, dict[str, float]] = {}
         for network in self.tools.features:
             wanted = np.stack([one.features[network][TRUTH] for one in found])

@@ -237,7 +237,9 @@ def test_a_picture_that_is_broken_is_counted_and_passed_over(
     report = evaluating(data=tmp_path, options=EvaluateOptions(threads=1)).report()
     assert (report.cases, report.missed) == (2, [])
     assert MEAN_FACE not in report.rows
-    assert any(note == f"1 pictures cannot be read: {rows[1]['file']}" for note in report.notes)
+    assert any(
+        note == f"pictures that cannot be read, 1: {rows[1]['file']}" for note in report.notes
+    )
     assert any("no mean face" in note for note in report.notes)
 
 
