@@ -74,6 +74,7 @@ def command(
     """
     from ecgan.trainer.export import export_checkpoint
 
+    console.show_course()
     exported = export_checkpoint(
         checkpoint,
         output,

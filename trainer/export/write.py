@@ -78,8 +78,10 @@ def export_onnx(
     folded = fold(network, lambda copy: with_contract(copy, scale)(*one))
     parts = [folder / f".{name}.onnx.part", folder / f".{name}.fp16.onnx.part"][: 1 + half]
     try:
+        logger.info("writing %s.onnx and comparing it with torch on %d crops", name, len(crops))
         figures = _write_full(trained, folded, scale, feeds, parts[0])
         if half:
+            logger.info("writing %s.fp16.onnx and comparing it with the first", name)
             contract = with_contract(HalfNetwork(folded), scale).eval()
             save_model(_traced(contract, feeds, parts[1]), parts[1])
             figures |= _check_half(with_contract(folded, scale), feeds, *parts)
