@@ -161,6 +161,10 @@ class _Comparison:
     def _open(self, row: Row) -> RowResult:
         self.say(f"{self.work.what}: opening {row.label} ({row.device})")
         result = RowResult(row.name, row.label, row.precision, row.device)
+        if row.precision == "int8" and self.crew.settings.video is None:
+            # calibrated on faces: on anything else their agreement says nothing
+            result.reason, result.hint = "int8 is judged on faces only", "name a video: --video"
+            return result
         worker = self.crew.hire(row, self.work)
         try:
             reply = worker.ask("open")

@@ -24,6 +24,8 @@ from ecgan.engine.models.manifest import MANIFEST_NAME
 
 from ...conftest import model_entry
 
+EXAMPLE = Path(__file__).parents[3] / "examples" / "astronaut_masked.mp4"
+
 
 @pytest.fixture(scope="module")
 def folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,6 +63,9 @@ def test_rows_are_timed_in_turn_and_a_faster_wrong_answer_is_not(folder: Path) -
         rounds=3,
         warmup=1,
         threads=1,
+        video=EXAMPLE,
+        frames=2,
+        passes=1,
     )
     (result,) = measure(settings, said.append)
     rows = {row.name: row for row in result.rows}
@@ -77,7 +82,12 @@ def test_rows_are_timed_in_turn_and_a_faster_wrong_answer_is_not(folder: Path) -
         assert cell.speedup > 0
         assert 20 < cell.peak_mib < 2000  # its own, not what the tests' process holds
     assert rows["torch"].cells[0].speedup == 1.0
+    assert right.video is not None
+    assert (right.video.frames, right.video.painted, right.video.failure) == (2, 2, None)
+    assert right.video.fps > 0
     wrong = rows["onnxruntime-int8"]
+    assert wrong.video is not None
+    assert wrong.video.fps == 0  # neither is it timed from file to file
     assert wrong.status == "wrong"
     assert wrong.cells[0].timing is None
     # the mouth's shape is unchanged, so the gap is 20 levels everywhere inside: 22.1 dB
@@ -145,8 +155,7 @@ def test_the_chain_hands_the_mask_on_and_the_comparison_does_not(model_folder: P
 
 
 def test_faces_come_from_the_video_and_fill_the_batch(tmp_path: Path) -> None:
-    example = Path(__file__).parents[3] / "examples" / "astronaut_masked.mp4"
-    feeds = make_feeds(example, 3)
+    feeds = make_feeds(EXAMPLE, 3)
     assert feeds["crop"].shape == (3, 256, 256, 3)
     assert feeds["crop"].std() > 20
     assert (feeds["expression"].argmax(1) == [0, 1, 2]).all()
