@@ -26,9 +26,14 @@ def terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 class GracefulStop:
-    """Holds signals back until ``check``; use as a context manager in the main thread."""
+    """Holds signals back until ``check``; use as a context manager in the main thread.
 
-    def __init__(self) -> None:
+    Args:
+        grace_s: How long a signal waits for a check; 0 waits until the user asks again.
+    """
+
+    def __init__(self, grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
         self._asked: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -69,7 +74,7 @@ class GracefulStop:
         if self._asked is not None:
             self.check()
         self._asked = number
-        self._set_timer(GRACE_S)
+        self._set_timer(self._grace_s)
 
     def _waited(self, number: int, frame: FrameType | None) -> None:
         self.check()

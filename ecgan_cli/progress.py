@@ -31,7 +31,7 @@ def _name_column() -> Column:
     return Column(max_width=NAME_WIDTH, no_wrap=True, overflow="ellipsis")
 
 
-class _RateColumn(ProgressColumn):
+class RateColumn(ProgressColumn):
     """Frames or files a second, once it is known."""
 
     def render(self, task: RichTask) -> Text:
@@ -44,7 +44,7 @@ def _bars() -> RichProgress:
         TextColumn("{task.description}", markup=False, table_column=_name_column()),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        _RateColumn(),
+        RateColumn(),
         TimeRemainingColumn(),
         console=console.stderr(),
         transient=True,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ecgan.engine.errors import ConfigError
 
-C = TypeVar("C")
+C = TypeVar("C", bound="LoopConfig")
 
 DEFAULT_SHARES = {"affhull": 0.35, "utkface": 0.5, "lfw": 0.6, "webmorph": 1.5, "stock4": 1.5}
 """How often a picture of a source comes, relative to 1 for the others."""
@@ -39,6 +41,10 @@ SHARP_SHARES = {
     "jaffe": 0.7,
 }
 """The same where detail is learned: soft pictures come less often."""
+
+
+CHOICES = {"precision": ("bf16", "fp32"), "device": ("auto", "cpu", "cuda")}
+"""Keys that take a few words only."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,24 @@ class LoopConfig:
     validate_minutes: float = 12.0
     keep: int = 2
     """Checkpoints that stay, the newest; the best stays besides."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can have."""
+        for key in ("batch", "samples", "devices", "nodes", "keep"):
+            if getattr(self, key) < 1:
+                raise ConfigError(
+                    f"key '{key}' has value '{getattr(self, key)}', expected 1 or more"
+                )
+        for key in ("warmup", "threads", "workers", "checkpoint_minutes", "validate_minutes"):
+            if getattr(self, key) < 0:
+                raise ConfigError(
+                    f"key '{key}' has value '{getattr(self, key)}', expected 0 or more"
+                )
+        for key, choices in CHOICES.items():
+            if getattr(self, key) not in choices:
+                raise ConfigError(
+                    f"key '{key}' has value '{getattr(self, key)}', expected {' or '.join(choices)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -146,8 +170,15 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "bare_share": 0.3,
             "photo_share": 0.35,
         },
+        "tiny": {
+            "widths": (4, 4, 8, 8, 8),
+            "samples": 64,
+            "batch": 8,
+            "warmup": 8,
+            "threads": 1,
+        },
     },
-    "generator": {
+    "ecgan-fast": {
         "recon": {
             "samples": 16_000,
             "reconstruction_only": 16_000,
@@ -196,37 +227,37 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-"""Network -> stage -> values that differ from the defaults; the first stage is the default one."""
+"""Network -> preset -> values that differ from the defaults."""
 
 
-def load_config(
-    kind: type[C],
-    path: Path | None = None,
-    *,
-    preset: dict[str, Any] | None = None,
-    overrides: dict[str, Any] | None = None,
-) -> C:
-    """Read a configuration.
-
-    Args:
-        kind: One of the dataclasses of this module.
-        path: TOML file with its fields as keys; None for none.
-        preset: Values that the file's win over.
-        overrides: Values that win over the file's.
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a configuration file says.
 
     Raises:
-        ConfigError: No such file, broken TOML, an unknown key, or a value of another type.
+        ConfigError: No such file, or broken TOML.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"configuration '{path}' does not exist") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"'{path}' is not valid TOML: {error}") from error
-    values = (preset or {}) | values | (overrides or {})
-    known = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"configuration '{path}' does not exist") from None
+    except OSError as error:
+        raise ConfigError(f"configuration '{path}' cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"'{path}' is not valid TOML: {error}") from error
+
+
+def make_config(kind: type[C], *layers: Mapping[str, Any]) -> C:
+    """A plan from its class's own values and what is laid over them.
+
+    Args:
+        kind: A subclass of ``LoopConfig``.
+        layers: Keys and values; later ones win.
+
+    Raises:
+        ConfigError: An unknown key, or a value of another type.
+    """
+    values = {key: value for layer in layers for key, value in layer.items()}
+    known = {f.name: f for f in dataclasses.fields(kind)}
     defaults = kind()
     for key, value in values.items():
         if key not in known:
@@ -236,14 +267,39 @@ def load_config(
                 hint=f"did you mean '{near[0]}'?" if near else None,
             )
         values[key] = _converted(key, value, getattr(defaults, key))
-    return dataclasses.replace(defaults, **values)  # type: ignore[type-var]
+    return dataclasses.replace(defaults, **values)
+
+
+def dump_config(config: LoopConfig, *, table: str = "") -> str:
+    """A plan as TOML that ``read_toml`` and ``make_config`` read back the same.
+
+    Args:
+        config: The plan.
+        table: Name of the table that holds it; "" for the top.
+    """
+    lines, inner = [f"[{table}]"] if table else [], []
+    for key, value in dataclasses.asdict(config).items():
+        if isinstance(value, dict):
+            rows = [f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()]
+            inner += ["", f"[{table}.{key}]" if table else f"[{key}]", *rows]
+        else:
+            lines.append(f"{key} = {_toml(value)}")
+    return "\n".join([*lines, *inner]) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # text, numbers and booleans look alike in both
 
 
 def _converted(key: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(default, tuple) and isinstance(value, list):
-        return tuple(value)
+    if isinstance(default, tuple) and isinstance(value, list | tuple) and default:
+        return tuple(_converted(key, part, default[0]) for part in value)
+    if isinstance(default, dict) and isinstance(value, dict):
+        return {name: _converted(key, part, 1.0) for name, part in value.items()}
     if type(value) is not type(default):
         raise ConfigError(f"key '{key}' has value '{value}', expected {type(default).__name__}")
     return value

@@ -12,7 +12,7 @@ from ecgan.engine.types import F32
 from .config import GeneratorConfig
 from .data import FaceSet
 from .data.hulls import HullPool
-from .data.samples import draw_sample
+from .data.samples import draw_sample, source_weights
 from .data.transplant import MouthDonors
 from .holes import draw_hole
 
@@ -24,12 +24,16 @@ class GeneratorSamples:
         faces: The training split.
         config: The stage.
         conditions: File name -> (7,) float32 expression weights, for pictures without a label.
+
+    Attributes:
+        weights: (rows,) how often each row comes.
     """
 
     def __init__(
         self, faces: FaceSet, config: GeneratorConfig, conditions: Mapping[str, F32]
     ) -> None:
         self._faces, self._config, self._conditions = faces, config, conditions
+        self.weights = source_weights(faces, config.shares)
         self._hulls, self._donors = HullPool(faces), MouthDonors(faces)
 
     def draw(self, row: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Contact sheets of what a network does, for people to look at."""
+"""Sheets of what a network does, for people to look at."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import numpy as np
 from ecgan.engine.types import U8
 
 
-def save_grid(path: Path, rows: Sequence[Sequence[U8]]) -> None:
-    """Write pictures of one size as a PNG table.
+def make_sheet(rows: Sequence[Sequence[U8]]) -> U8:
+    """Pictures as one: rows of (S, S, 3) uint8 RGB, equally many in each."""
+    return np.concatenate([np.concatenate(list(row), 1) for row in rows], 0)
 
-    Args:
-        path: Target.
-        rows: Rows of (S, S, 3) uint8 RGB pictures, equally many in each.
+
+def save_sheet(path: Path, sheet: U8) -> None:
+    """Write a (H, W, 3) uint8 RGB picture as a PNG.
+
+    Raises:
+        OSError: It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet = np.concatenate([np.concatenate(list(row), 1) for row in rows], 0)
     done, data = cv2.imencode(".png", sheet[..., ::-1])
     if done:
         path.write_bytes(data.tobytes())

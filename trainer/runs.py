@@ -1,50 +1,160 @@
-"""Start a training run by name."""
+"""Find what `ecgan train` was asked for, and do it: print the plan, try it, or train."""
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from lightning_fabric import Fabric
+
 from ecgan.engine.errors import OptionError
 
-from .config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
-from .data import load_data
-from .train_generator import train_generator
-from .train_segmenter import train_segmenter
+from .checkpoint import find_checkpoint
+from .config import LoopConfig, dump_config, make_config, read_toml
+from .dry_run import DryRun, try_steps
+from .loop import Loop, begin_from
+from .processes import launch
+from .recipes import DEFAULT_NETWORK, PRESET_NETWORKS, RECIPES
+from .recipes.base import Recipe
+from .watch import Watch
 
 
-def run_training(
-    network: str,
-    run_dir: Path,
-    *,
+@dataclass(frozen=True)
+class Stage:
+    """One run of a plan.
+
+    Attributes:
+        name: Of its preset.
+        config: All of its values.
+    """
+
+    name: str
+    config: LoopConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train: one stage, or several of which each begins with the weights of the one before.
+
+    Attributes:
+        network: Name of the recipe.
+        stages: In their order.
+    """
+
+    network: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def recipe(self) -> type[Recipe[Any]]:
+        """How the network is trained."""
+        found: type[Recipe[Any]] = RECIPES[self.network]
+        return found
+
+    def run_dir(self, stage: Stage, run_dir: Path) -> Path:
+        """A stage's own folder: the run's, or one in it where there are several."""
+        return run_dir / stage.name if len(self.stages) > 1 else run_dir
+
+    def as_toml(self) -> str:
+        """All values, in a form that ``--config`` takes."""
+        if len(self.stages) == 1:
+            return dump_config(self.stages[0].config)
+        return "\n".join(dump_config(stage.config, table=stage.name) for stage in self.stages)
+
+
+def make_plan(
+    network: str | None,
     preset: str | None,
     config: Path | None,
-    overrides: dict[str, Any],
-) -> None:
-    """Train "segmenter" or "generator" in a run folder, going on with what is there.
+    overrides: Mapping[str, Any],
+) -> Plan:
+    """Resolve a request.
 
     Args:
-        network: Which.
-        run_dir: The run's folder.
-        preset: Stage of that network; None for its first.
-        config: TOML file whose keys win over the preset's.
-        overrides: Values that win over both.
+        network: Name of a recipe; None for the preset's.
+        preset: Of the network's; None for its first.
+        config: TOML file whose keys win over the preset's; in a table with a stage's name they hold
+            for that stage alone.
+        overrides: Values that win over all others; `start` is the first stage's.
 
     Raises:
-        OptionError: Unknown preset.
-        ConfigError: Unknown key, or a value of a wrong type.
+        OptionError: Unknown network or preset.
+        ConfigError: Unknown key, or a value that cannot be.
+    """
+    name = network or PRESET_NETWORKS.get(preset or "", DEFAULT_NETWORK)
+    recipe: type[Recipe[Any]] = RECIPES[name]
+    chosen = preset or next(iter([*recipe.chains, *recipe.presets]))
+    if chosen not in {*recipe.chains, *recipe.presets}:
+        choices = [*recipe.chains, *recipe.presets]
+        near = difflib.get_close_matches(chosen, choices, n=1)
+        raise OptionError(
+            f"unknown preset '{chosen}' of {name}; choose from {', '.join(choices)}",
+            hint=f"did you mean '{near[0]}'?" if near else None,
+        )
+    names = recipe.chains.get(chosen, (chosen,))
+    given = read_toml(config) if config is not None else {}
+    tables = {stage: given.pop(stage) for stage in names if isinstance(given.get(stage), dict)}
+    stages = []
+    for number, stage in enumerate(names):
+        own = (
+            dict(overrides) if number == 0 else {k: v for k, v in overrides.items() if k != "start"}
+        )
+        layers = (recipe.presets[stage], given, tables.get(stage, {}), own)
+        stages.append(Stage(stage, make_config(recipe.config_type, *layers)))
+    return Plan(name, tuple(stages))
+
+
+def train(plan: Plan, run_dir: Path, watch: Watch | None = None) -> None:
+    """Train to the end, going on with what is in the run's folder.
+
+    Args:
+        plan: What.
+        run_dir: Gets checkpoints, figures and pictures.
+        watch: Follows the run, and may stop it.
+
+    Raises:
+        BackendUnavailable: The device cannot be had.
+        ConfigError: Values that do not go together.
         DatasetError: The data cannot be used.
         Diverged: A value is not finite.
+        OutputError: The folder cannot be written.
     """
-    stages = PRESETS[network]
-    name = preset or next(iter(stages))
-    if name not in stages:
-        raise OptionError(
-            f"unknown preset '{name}' of the {network}; choose from {', '.join(stages)}"
-        )
-    if network == "segmenter":
-        plan = load_config(SegmenterConfig, config, preset=stages[name], overrides=overrides)
-        train_segmenter(plan, run_dir, load_data(plan.data))
-    else:
-        stage = load_config(GeneratorConfig, config, preset=stages[name], overrides=overrides)
-        train_generator(stage, run_dir, load_data(stage.data))
+    before: Path | None = None
+    for stage in plan.stages:
+        config, folder = stage.config, plan.run_dir(stage, run_dir)
+        if before is not None and not config.start:
+            config = dataclasses.replace(config, start=str(before))
+        recipe, fabric = _build(plan, config)
+        Loop(recipe, plan.network, folder, fabric, watch).run()
+        before = find_checkpoint(folder)
+
+
+def dry_run(plan: Plan, run_dir: Path | None) -> list[DryRun]:
+    """Take a few real steps of each stage and measure them; nothing is kept.
+
+    Args:
+        plan: What.
+        run_dir: A run's folder, whose labels read by a teacher are used; None for none.
+
+    Raises:
+        As ``train``.
+    """
+    found = []
+    for stage in plan.stages:
+        recipe, fabric = _build(plan, stage.config)
+        found.append(try_steps(recipe, f"{plan.network} {stage.name}", fabric, run_dir))
+    return found
+
+
+def _build(plan: Plan, config: LoopConfig) -> tuple[Recipe[Any], Fabric]:
+    kind = plan.recipe
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    recipe = kind(config)
+    begin_from(recipe, config.start)
+    return recipe, launch(config)

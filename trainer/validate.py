@@ -6,6 +6,10 @@ evaluation, with landmarks detected on the masked picture, is a matter of its ow
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 import torch
 from torch import nn
@@ -13,19 +17,32 @@ from torch import nn
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.types import F32, U8
 
-from .data import FaceSet
+from .data import FaceSet, Sample
 from .data.samples import draw_sample
 from .metrics import region_psnr, region_ssim, sharpness
-from .networks.fast import FastGenerator
 from .synth import mask_shape, wear_mask
 
 SHOWN = 8
+"""Faces of a sheet."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a network reaches on the validation split.
+
+    Attributes:
+        figures: Name -> value, for the log.
+        rows: Sheet of (S, S, 3) uint8 RGB pictures from inputs that are the same each time.
+    """
+
+    figures: dict[str, float]
+    rows: Sequence[Sequence[U8]] = field(default_factory=list)
 
 
 def validate_generator(
-    generator: FastGenerator, faces: FaceSet, size: int, limit: int = 120
-) -> tuple[dict[str, float], list[list[U8]]]:
-    """Figures for `auto` and a sheet: masked, truth, auto, the seven expressions.
+    generator: nn.Module, faces: FaceSet, size: int, limit: int = 120
+) -> Validation:
+    """Figures for `auto` and a sheet: input, masked, auto, the seven expressions, truth.
 
     Args:
         generator: In evaluation mode.
@@ -48,33 +65,49 @@ def validate_generator(
         ssim.append(region_ssim(composite, sample.image, hole))
         sharp.append(sharpness(composite, sample.image, hole))
         if number % 8 == 0 and len(rows) < SHOWN:
-            masked = np.where(hole[..., None] > 0.5, 128, sample.image).astype(np.uint8)
-            asked = [
-                paint(generator, sample.image, hole, weights)
-                for weights in np.eye(len(EXPRESSIONS), dtype=np.float32)
-            ]
-            rows.append([masked, sample.image, composite, *asked])
+            rows.append(_row(generator, sample, hole, composite, rng))
     figures = {"val_psnr": psnr, "val_ssim": ssim, "val_sharpness": sharp}
-    return {name: float(np.mean(values)) for name, values in figures.items()}, rows
+    return Validation({name: _mean(values) for name, values in figures.items()}, rows)
 
 
-def paint(generator: FastGenerator, image: U8, hole: F32, weights: F32) -> U8:
+def _row(
+    generator: nn.Module, sample: Sample, hole: F32, auto: U8, rng: np.random.Generator
+) -> list[U8]:
+    worn = wear_mask(sample.image, sample.landmarks, rng, palette="held-out").image
+    masked = np.where(hole[..., None] > 0.5, 128, sample.image).astype(np.uint8)
+    asked = [
+        paint(generator, sample.image, hole, weights)
+        for weights in np.eye(len(EXPRESSIONS), dtype=np.float32)
+    ]
+    return [worn, masked, auto, *asked, sample.image]
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else math.nan
+
+
+def _device(network: nn.Module) -> torch.device:
+    first = next(network.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def paint(generator: nn.Module, image: U8, hole: F32, weights: F32) -> U8:
     """Composite of one face: (S, S, 3) uint8 with the hole painted, S 64 or 256."""
-    picture = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
-    region, condition = torch.from_numpy(hole)[None, None], torch.from_numpy(weights)[None]
+    device = _device(generator)
+    picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
+    region = torch.from_numpy(hole).to(device)[None, None]
+    condition = torch.from_numpy(weights).to(device)[None]
     with torch.no_grad():
         if image.shape[0] == 64:
             reduced = torch.cat([picture * (1 - region), region], 1)
-            output = generator.coarse(reduced, condition)
+            output = generator.coarse(reduced, condition)  # type: ignore[operator]
         else:
             output, _ = generator(picture, region, condition)
     mixed = picture * (1 - region) + output.clamp(-1, 1) * region
-    return ((mixed[0] + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return ((mixed[0] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
-def validate_segmenter(
-    segmenter: nn.Module, faces: FaceSet, limit: int = 120
-) -> tuple[dict[str, float], list[list[U8]]]:
+def validate_segmenter(segmenter: nn.Module, faces: FaceSet, limit: int = 120) -> Validation:
     """IoU on drawn masks, share of bare faces claimed, and a sheet: masked, truth, found."""
     chosen = faces.select("val")
     step = max(1, len(chosen) // limit)
@@ -92,11 +125,12 @@ def validate_segmenter(
             tint = np.array([255, 0, 255], np.float32)
             overlay = covering.image * (1 - 0.6 * found[..., None]) + tint * 0.6 * found[..., None]
             rows.append([covering.image, overlay.astype(np.uint8)])
-    return {"val_iou": float(np.mean(overlap)), "val_bare_claimed": float(np.mean(bare))}, rows
+    return Validation({"val_iou": _mean(overlap), "val_bare_claimed": _mean(bare)}, rows)
 
 
 def segment(segmenter: nn.Module, image: U8) -> F32:
     """(256, 256, 3) uint8 -> (256, 256) float32 probability."""
-    picture = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 127.5 - 1
+    picture = torch.from_numpy(image).to(_device(segmenter))
+    picture = picture.permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.no_grad():
-        return torch.sigmoid(segmenter(picture))[0, 0].numpy()
+        return torch.sigmoid(segmenter(picture))[0, 0].cpu().numpy()

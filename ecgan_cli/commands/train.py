@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ecgan.engine.errors import OptionError
+
 from .. import console, options
+from ..interrupts import GracefulStop
 
+if TYPE_CHECKING:
+    from ecgan.trainer.dry_run import DryRun
 
-class Network(StrEnum):
-    """What can be trained."""
+PLAN = "The plan"
+WHERE = "Where it runs"
+LOOK = "Look first"
 
-    SEGMENTER = "segmenter"
-    GENERATOR = "generator"
+GRACE_S = 20.0
+"""How long Ctrl-C waits for the end of a step, after which the run is saved."""
 
 
 def command(
-    network: Annotated[Network, typer.Argument(help="What to train.", show_default=False)],
+    network: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NETWORK]",
+            help="ecgan-fast, segmenter, ecgan (the paper's) or ecgan-baseline.",
+            show_default="the preset's",
+        ),
+    ] = None,
     run_dir: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--run-dir",
             metavar="FOLDER",
-            help="Gets checkpoints, log.jsonl and sample pictures; a run found there goes on.",
+            help="Gets checkpoints, figures and pictures; a run found there goes on.",
             show_default=False,
         ),
-    ],
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
             "--preset",
             metavar="NAME",
-            help="Stage: drawn, then photos (segmenter); coarse, then fine (generator).",
+            help="fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); paper or tiny (the others).",
+            rich_help_panel=PLAN,
             show_default="the first",
         ),
     ] = None,
@@ -43,7 +57,8 @@ def command(
         typer.Option(
             "--config",
             metavar="FILE",
-            help="TOML file whose keys win over the preset's.",
+            help="TOML file whose keys win over the preset's; [coarse] and the like hold for one stage.",
+            rich_help_panel=PLAN,
             show_default=False,
         ),
     ] = None,
@@ -51,8 +66,9 @@ def command(
         str | None,
         typer.Option(
             "--data",
-            metavar="FOLDER",
-            help="Folder with faces/*.csv, and expressions/expressions.csv if there is one.",
+            metavar="DATA",
+            help="Folder of ecgan prepare, or several as A,B=0.5 with how often each comes.",
+            rich_help_panel=PLAN,
             show_default=False,
         ),
     ] = None,
@@ -62,6 +78,7 @@ def command(
             "--teachers",
             metavar="FOLDER",
             help="Feature networks for the losses; '' to do without.",
+            rich_help_panel=PLAN,
             show_default=False,
         ),
     ] = None,
@@ -71,6 +88,7 @@ def command(
             "--photos",
             metavar="FOLDER",
             help="Photos of people who wear masks, for the segmenter's second stage.",
+            rich_help_panel=PLAN,
             show_default=False,
         ),
     ] = None,
@@ -79,34 +97,194 @@ def command(
         typer.Option(
             "--start",
             metavar="CHECKPOINT",
-            help="Begin with these weights: those of the stage before.",
+            help="Begin with these weights: a checkpoint, or the folder of another run.",
+            rich_help_panel=PLAN,
             show_default=False,
         ),
     ] = None,
     samples: Annotated[
         int | None,
         typer.Option(
-            "--samples", metavar="N", min=1, help="Length of the run.", show_default=False
+            "--samples",
+            metavar="N",
+            min=1,
+            help="Length of the run, or of each of its stages.",
+            rich_help_panel=PLAN,
+            show_default=False,
         ),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch",
+            metavar="N",
+            min=1,
+            help="Samples a step, over all processes.",
+            rich_help_panel=PLAN,
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="The same seed trains the same weights.",
+            rich_help_panel=PLAN,
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(
+            "--device",
+            help="auto takes a GPU where there is one.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            "--devices",
+            metavar="N",
+            min=1,
+            help="GPUs, or processes on the CPU, that share each batch.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            "--nodes",
+            metavar="N",
+            min=1,
+            help="Machines; Slurm and torchrun are understood.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    precision: Annotated[
+        Literal["bf16", "fp32"] | None,
+        typer.Option(
+            "--precision",
+            help="bf16 where that does no harm, or fp32 everywhere.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            min=0,
+            help="CPU threads of the arithmetic; 0 leaves it to torch.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=0,
+            help="Processes that draw samples, for a GPU; 0 for a thread.",
+            rich_help_panel=WHERE,
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            "-n",
+            help="Print parameters, GFLOP, memory and speed by a few real steps; keep nothing.",
+            rich_help_panel=LOOK,
+        ),
+    ] = False,
+    print_config: Annotated[
+        bool,
+        typer.Option(
+            "--print-config",
+            help="Print all values as TOML that --config takes, and end.",
+            rich_help_panel=LOOK,
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="With --dry-run: print JSON.", rich_help_panel=LOOK),
+    ] = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a network; stopped and started again, it goes on where it was."""
-    from ecgan.trainer.runs import run_training
+    """Train a network; stopped and started again, it goes on where it was.
 
-    console.show_course()
+    NETWORK may be left out: --preset paper trains the paper's, every other preset ecgan-fast.
+    """
     given: dict[str, Any] = {
         "data": data,
         "teachers": teachers,
         "photos": photos,
         "start": start,
         "samples": samples,
+        "batch": batch,
+        "seed": seed,
+        "device": device,
+        "devices": devices,
+        "nodes": nodes,
+        "precision": precision,
+        "threads": threads,
+        "workers": workers,
     }
-    run_training(
-        network.value,
-        run_dir,
-        preset=preset,
-        config=config,
-        overrides={key: value for key, value in given.items() if value is not None},
-    )
+    if as_json and not dry_run:
+        raise OptionError("--json has no effect without --dry-run")
+    from ecgan.trainer import runs
+
+    overrides = {key: value for key, value in given.items() if value is not None}
+    plan = runs.make_plan(network, preset, config, overrides)
+    if print_config:
+        console.result(plan.as_toml().rstrip("\n"))
+        return
+    console.show_course()
+    if dry_run:
+        _show(runs.dry_run(plan, run_dir), as_json)
+        return
+    if run_dir is None:
+        raise OptionError("--run-dir is missing", hint="name a folder, as in --run-dir runs/first")
+    from ..training_progress import TrainingProgress
+
+    with GracefulStop(GRACE_S) as stop, TrainingProgress(stop.check) as progress:
+        runs.train(plan, run_dir, progress)
+
+
+def _show(found: list[DryRun], as_json: bool) -> None:
+    if as_json:
+        console.json_result([dataclasses.asdict(one) for one in found])
+        return
+    for one in found:
+        for label, text in _lines(one):
+            console.result(f"{label:<12}{text}")
+
+
+def _lines(one: DryRun) -> list[tuple[str, str]]:
+    share = one.real_per_s / one.fixed_per_s
+    hours = one.samples / one.real_per_s / 3600
+    return [
+        ("network", f"{one.name}, on {one.device}"),
+        (
+            "parameters",
+            f"{one.parameters / 1e6:.2f} M, {one.all_parameters / 1e6:.2f} M with all that learns",
+        ),
+        ("forward", f"{one.gflop:.1f} GFLOP for one face of {one.side}x{one.side} px"),
+        ("memory", f"{one.memory_mib} MiB at most, batch {one.batch}"),
+        (
+            "speed",
+            f"{one.real_per_s:.2f} samples/s; {one.fixed_per_s:.2f} with a fixed batch ({share:.2f})",
+        ),
+        ("drawing", f"{one.draw_ms:.1f} ms a sample on one core"),
+        ("whole run", f"{one.samples:,} samples, about {hours:.1f} h"),
+    ]

@@ -8,9 +8,8 @@ checkpoints, log, previews, stopping.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -20,12 +19,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ecgan.engine.errors import Diverged
-from ecgan.engine.types import U8
 
 from ..config import LoopConfig
+from ..validate import Validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+__all__ = ["Recipe", "Samples", "Validation", "as_picture"]
 
 C = TypeVar("C", bound=LoopConfig)
 
@@ -43,26 +44,13 @@ class Samples(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What a network reaches on the validation split.
-
-    Attributes:
-        figures: Name -> value, for the log.
-        rows: Sheet of (S, S, 3) uint8 RGB pictures from inputs that are the same each time.
-    """
-
-    figures: dict[str, float]
-    rows: Sequence[Sequence[U8]] = field(default_factory=list)
-
-
 class Recipe(ABC, Generic[C]):
     """One way to train one network, with whatever learns beside it.
 
     A subclass builds ``modules`` and ``optimizers`` in ``__init__`` (under a seeded generator, on the
     CPU) and fills in the abstract methods. In ``step`` a module whose weights learn is called through
     ``self.wrapped[name]``: that is what runs in the right precision and joins the gradients of several
-    processes. A module that only passes gradients on, such as a discriminator in the generator's
+    processes, for which every parameter that may learn must learn in each update. A module that only passes gradients on, such as a discriminator in the generator's
     turn, is called as ``self.modules[name]`` within ``self.frozen(...)`` and ``self.autocast()``.
 
     Args:
@@ -77,7 +65,9 @@ class Recipe(ABC, Generic[C]):
     config_type: ClassVar[type[LoopConfig]]
     """Dataclass of the plan's values."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]]
-    """Name -> values that differ from the dataclass's own; the first preset is the default."""
+    """Name -> values that differ from the dataclass's own."""
+    chains: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Name -> presets that begin one from the other; the first chain, or preset, is the default."""
     averaged: ClassVar[str] = "generator"
     """The module whose moving average is validated and ships."""
     best_by: ClassVar[str] = "val_psnr"
@@ -96,11 +86,12 @@ class Recipe(ABC, Generic[C]):
     # --- what a recipe fills in ------------------------------------------------------------------
 
     @abstractmethod
-    def open_data(self, run_dir: Path) -> Samples:
+    def open_data(self, run_dir: Path | None) -> Samples:
         """Open the data, and keep what ``validate`` needs.
 
         Args:
-            run_dir: For results worth keeping between runs, such as labels read by a teacher.
+            run_dir: For results worth keeping between runs, such as labels read by a teacher; None in
+                a trial of a few steps, which does without what takes long.
 
         Raises:
             DatasetError: The data cannot be used.
@@ -132,11 +123,6 @@ class Recipe(ABC, Generic[C]):
     def begin_from(self, state: Mapping[str, Any]) -> None:
         """Take the weights of another run's checkpoint: the averaged ones, and what else fits."""
         self.modules[self.averaged].load_state_dict(state["ema"])
-
-    @property
-    def uses_all_parameters(self) -> bool:
-        """Whether every parameter of every module gets a gradient in each of its updates."""
-        return True
 
     def wire(self, fabric: Fabric) -> None:
         """Move everything to the device and let Fabric wrap what learns."""

@@ -128,11 +128,11 @@ class PaperRecipe(Recipe[PaperConfig]):
         """Whether the network is asked for an expression."""
         return bool(self.modules["generator"].classes)
 
-    def open_data(self, run_dir: Path) -> Samples:
+    def open_data(self, run_dir: Path | None) -> Samples:
         """The faces of the training split; those without an expression only for the baseline."""
         cfg = self.config
         faces = load_data(cfg.data)
-        if self.knows_expressions and cfg.read_labels:
+        if self.knows_expressions and cfg.read_labels and run_dir is not None:
             reader = load_face_expression(Path(cfg.teachers) / "face_expression.npz")
             self._conditions = read_expressions(faces, reader, run_dir / "expressions.npz")
         train = self._usable(faces.select("train"))
