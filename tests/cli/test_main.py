@@ -88,7 +88,7 @@ def test_options_that_messages_name_exist() -> None:
         name: {text for parameter in command.params for text in parameter.opts}
         for name, command in commands.items()
     }
-    foreign = {"--force-reinstall", "--extra-index-url"}  # pip's
+    foreign = {"--force-reinstall", "--extra-index-url", "--always", "--dirty"}  # pip's, git's
     known = {"--help", "--version"}.union(*options.values())
     wrong = []
     for folder in ("engine", "trainer", "ecgan_cli"):

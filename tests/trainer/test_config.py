@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ecgan.engine.errors import ConfigError
-from ecgan.trainer.config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
+from ecgan.trainer.config import (
+    GeneratorConfig,
+    LoopConfig,
+    SegmenterConfig,
+    dump_config,
+    make_config,
+    read_toml,
+)
+from ecgan.trainer.recipes import RECIPES
+from ecgan.trainer.schedule import rate
+
+PRESETS = [(name, preset) for name in RECIPES for preset in RECIPES[name].presets]
 
 
-def test_overrides_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text("batch = 5\nsamples = 7\n")
-    config = load_config(
-        GeneratorConfig, path, preset={"batch": 2, "size": 256}, overrides={"samples": 9}
-    )
+def test_later_layers_win() -> None:
+    layers = ({"batch": 2, "size": 256}, {"batch": 5, "samples": 7}, {"samples": 9})
+    config = make_config(GeneratorConfig, *layers)
     assert (config.size, config.batch, config.samples) == (256, 5, 9)
 
 
 def test_numbers_and_lists_take_the_field_type(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
-    path.write_text("learning_rate = 1\nwidths = [4, 4, 4, 4, 4]\n")
-    config = load_config(SegmenterConfig, path)
+    path.write_text("learning_rate = 1\nwidths = [4, 4, 4, 4, 4]\n[shares]\nlfw = 1\n")
+    config = make_config(SegmenterConfig, read_toml(path))
     assert config.learning_rate == 1.0
     assert config.widths == (4, 4, 4, 4, 4)
+    assert config.shares == {"lfw": 1.0}
 
 
-@pytest.mark.parametrize("preset", PRESETS["generator"])
-def test_presets_are_valid(preset: str) -> None:
-    assert load_config(GeneratorConfig, preset=PRESETS["generator"][preset]).samples > 0
+@pytest.mark.parametrize(("network", "preset"), PRESETS)
+def test_what_is_printed_reads_back_the_same(tmp_path: Path, network: str, preset: str) -> None:
+    recipe = RECIPES[network]
+    config = make_config(recipe.config_type, recipe.presets[preset], {"start": 'a "b"\\c'})
+    (tmp_path / "plan.toml").write_text(dump_config(config))
+    assert make_config(recipe.config_type, read_toml(tmp_path / "plan.toml")) == config
+    (tmp_path / "plan.toml").write_text(dump_config(config, table="one"))
+    assert make_config(recipe.config_type, read_toml(tmp_path / "plan.toml")["one"]) == config
 
 
 @pytest.mark.parametrize(
@@ -37,6 +52,11 @@ def test_presets_are_valid(preset: str) -> None:
     [
         ("batches = 5", "unknown key 'batches'"),
         ("batch = 'five'", "key 'batch' has value 'five', expected int"),
+        ("batch = 0", "key 'batch' has value '0', expected 1 or more"),
+        ("warmup = -1", "key 'warmup' has value '-1', expected 0 or more"),
+        ("precision = 'fp8'", "key 'precision' has value 'fp8', expected bf16 or fp32"),
+        ("widths = ['a']", "key 'widths' has value 'a', expected int"),
+        ("shares = {lfw = 'x'}", "key 'shares' has value 'x', expected float"),
         ("batch = ", "is not valid TOML"),
     ],
 )
@@ -44,15 +64,36 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "run.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
-        load_config(GeneratorConfig, path)
+        make_config(GeneratorConfig, read_toml(path))
 
 
 def test_the_nearest_key_is_suggested() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_config(GeneratorConfig, overrides={"batches": 5})
+        make_config(GeneratorConfig, {"batches": 5})
     assert caught.value.hint == "did you mean 'batch'?"
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.toml' does not exist"):
-        load_config(GeneratorConfig, tmp_path / "gone.toml")
+        read_toml(tmp_path / "gone.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_toml(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "wanted"),
+    [
+        ({"warmup": 100}, 0, 0.01),  # rises in a line
+        ({"warmup": 100}, 49, 0.5),
+        ({"warmup": 0}, 0, 1.0),
+        ({"warmup": 0}, 500, 1.0),  # stays until it falls
+        ({"warmup": 0}, 750, 0.55),  # half way down the cosine from 1 to 0.1
+        ({"warmup": 0}, 1000, 0.1),
+        ({"warmup": 0, "decay_to": 1.0}, 1000, 1.0),
+    ],
+)
+def test_the_learning_rate_rises_stays_and_falls(
+    changes: dict[str, Any], seen: int, wanted: float
+) -> None:
+    config = LoopConfig(**{"samples": 1000, "decay_from": 0.5, **changes})
+    assert rate(config, seen) == pytest.approx(wanted)

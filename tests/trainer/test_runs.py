@@ -1,118 +1,100 @@
-"""Both trainings end to end on drawn faces: losses fall, runs resume, results are usable."""
+"""From a request to a plan, from a plan to stages that begin one from the other."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from ecgan.engine.errors import ModelMismatch, OptionError
+from ecgan.engine.errors import ConfigError, OptionError
 from ecgan.engine.models import GENERATOR, SEGMENTER, load_manifest, verified_path
 from ecgan.trainer import runs
-from ecgan.trainer.checkpoint import load_checkpoint, save_checkpoint
-from ecgan.trainer.config import PRESETS, GeneratorConfig, SegmenterConfig, load_config
-from ecgan.trainer.data import SampleStream, load_folder
-from ecgan.trainer.data.samples import source_weights
+from ecgan.trainer.checkpoint import load_checkpoint
 from ecgan.trainer.export import export_checkpoint
-from ecgan.trainer.generator_samples import GeneratorSamples
-from ecgan.trainer.networks.fast import FastGenerator
-from ecgan.trainer.train_generator import GeneratorRun, train_generator
-from ecgan.trainer.train_segmenter import train_segmenter
+from ecgan.trainer.recipes.generator import GeneratorRecipe
 
 
-def tiny(folder: Path, **changes: object) -> GeneratorConfig:
-    values = {**PRESETS["generator"]["tiny"], "data": str(folder), **changes}
-    return load_config(GeneratorConfig, overrides=values)
+def names(plan: runs.Plan) -> tuple[str, ...]:
+    return (plan.network, *(stage.name for stage in plan.stages))
 
 
-@pytest.mark.slow
-def test_the_coarse_stage_learns(faces_folder: Path, tmp_path: Path) -> None:
-    config = tiny(
-        faces_folder, samples=320, batch=4, reconstruction_only=140, warmup=8, learning_rate=3e-3
-    )
-    run = GeneratorRun(config, tmp_path, load_folder(faces_folder))
-    rng = np.random.default_rng(0)
-    samples = GeneratorSamples(run.faces, config, {})
-    items = [samples.draw(row, rng) for row in range(4)]
-    batch = {key: np.stack([item[key] for item in items]) for key in items[0]}
-    losses = [run.step(batch) for _ in range(40)]
-    first = np.mean([entry["l1"] for entry in losses[:5]])
-    last = np.mean([entry["l1"] for entry in losses[-5:]])
-    assert last < 0.6 * first  # the same four faces again and again
-    assert "d" not in losses[0]
-    assert {"d", "g", "feature"} <= losses[-1].keys()
+def test_a_preset_finds_its_network_and_a_network_its_first_preset() -> None:
+    chain = ("ecgan-fast", "recon", "coarse", "labelled", "fine")
+    for network, preset, wanted in [
+        (None, None, chain),
+        (None, "fast", chain),
+        ("ecgan-fast", None, chain),
+        (None, "paper", ("ecgan", "paper")),
+        (None, "tiny", ("ecgan-fast", "tiny")),
+        ("ecgan", "tiny", ("ecgan", "tiny")),
+        ("ecgan-baseline", None, ("ecgan-baseline", "paper")),
+        ("segmenter", None, ("segmenter", "drawn")),
+    ]:
+        assert names(runs.make_plan(network, preset, None, {})) == wanted
 
 
-@pytest.mark.slow
-def test_a_resumed_run_ends_in_the_same_weights(faces_folder: Path, tmp_path: Path) -> None:
-    faces = load_folder(faces_folder)
-    config = tiny(faces_folder, samples=24, batch=4, reconstruction_only=8, threads=1)
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    train_generator(config, whole, faces)
-    # the schedule looks at the length of the run, so the first half is cut off, not shortened
-    run = GeneratorRun(config, halves, faces)
-    train = faces.select("train")
-    stream = SampleStream(
-        GeneratorSamples(train, config, {}).draw,
-        source_weights(train, config.shares),
-        batch=4,
-        seed=config.seed,
-    )
-    for _ in range(3):
-        run.step(next(stream))
-    stream.close()
-    run.save(halves / "checkpoints" / "last.pt")
-    train_generator(config, halves, faces)
-    one, two = (load_checkpoint(d / "checkpoints" / "last.pt") for d in (whole, halves))
-    for part in ("generator", "ema", "whole", "lower"):
-        for name, value in one[part].items():
-            assert torch.equal(value, two[part][name]), f"{part}.{name}"
+def test_unknown_networks_and_presets_are_named() -> None:
+    with pytest.raises(
+        OptionError, match="unknown preset 'course' of ecgan-fast; choose"
+    ) as caught:
+        runs.make_plan(None, "course", None, {})
+    assert caught.value.hint == "did you mean 'coarse'?"
+    with pytest.raises(OptionError, match="unknown network 'segmentor'"):
+        runs.make_plan("segmentor", None, None, {})
+
+
+def test_a_table_holds_for_its_stage_alone(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text("batch = 6\n[fine]\nbatch = 2\nsize = 256\n")
+    plan = runs.make_plan(None, "fast", path, {"start": "here.pt", "seed": 3})
+    assert [stage.config.batch for stage in plan.stages] == [6, 6, 6, 2]
+    assert [stage.config.start for stage in plan.stages] == ["here.pt", "", "", ""]
+    assert {stage.config.seed for stage in plan.stages} == {3}
+    path.write_text(plan.as_toml())
+    assert runs.make_plan(None, "fast", path, {"start": "here.pt"}) == plan
+    path.write_text("[fines]\nbatch = 2\n")
+    with pytest.raises(ConfigError, match="unknown key 'fines'"):
+        runs.make_plan(None, "fast", path, {})
 
 
 @pytest.mark.slow
-def test_the_fine_stage_starts_from_the_coarse_one(faces_folder: Path, tmp_path: Path) -> None:
-    faces = load_folder(faces_folder)
-    coarse = GeneratorRun(tiny(faces_folder), tmp_path / "coarse", faces)
-    coarse.save(tmp_path / "coarse.pt")
-    config = tiny(faces_folder, size=256, batch=2, samples=4, start=str(tmp_path / "coarse.pt"))
-    train_generator(config, tmp_path / "fine", faces)
-    lines = (tmp_path / "fine" / "log.jsonl").read_text().splitlines()
+def test_stages_begin_one_from_the_other(
+    faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = GeneratorRecipe.presets["tiny"]
+    short = {"samples": 8, "reconstruction_only": 4, "learning_rate": 1e-9, "device": "cpu"}
+    presets = {"coarse": {**tiny, **short}, "fine": {**tiny, **short, "size": 256}}
+    monkeypatch.setattr(GeneratorRecipe, "presets", presets)
+    monkeypatch.setattr(GeneratorRecipe, "chains", {"both": ("coarse", "fine")})
+    plan = runs.make_plan(None, "both", None, {"data": str(faces_folder)})
+    runs.train(plan, tmp_path)
+    coarse, fine = (load_checkpoint(tmp_path / name) for name in ("coarse", "fine"))
+    assert (coarse["config"]["size"], fine["config"]["size"]) == (64, 256)
+    for name, value in coarse["generator"].items():
+        if name.endswith("weight"):  # nothing was learned at that rate: it is where it began
+            assert torch.allclose(value, fine["generator"][name], atol=1e-5), name
+    # the discriminators of another size are new
+    assert coarse["whole"]["layers.0.weight"].shape != fine["whole"]["layers.0.weight"].shape
+    lines = (tmp_path / "fine" / "metrics.jsonl").read_text().splitlines()
     assert "val_psnr" in json.loads(lines[-1])
-    assert list((tmp_path / "fine").glob("fakes_*.png"))
-    state = load_checkpoint(tmp_path / "fine" / "checkpoints" / "last.pt")
-    assert state["seen"] == 4
+    assert list((tmp_path / "fine").glob("samples_*.png"))
+    runs.train(plan, tmp_path)  # all is there: nothing to do
+    assert (tmp_path / "fine" / "metrics.jsonl").read_text().splitlines() == lines
 
 
 @pytest.mark.slow
 def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_path: Path) -> None:
-    config = SegmenterConfig(
-        data=str(faces_folder), widths=(4, 4, 8, 8, 8), samples=64, batch=8, warmup=8
-    )
-    train_segmenter(config, tmp_path / "run", load_folder(faces_folder))
+    given = {"data": str(faces_folder), "samples": 32, "device": "cpu"}
+    runs.train(runs.make_plan("segmenter", "tiny", None, given), tmp_path / "run")
     folder = tmp_path / "models"
-    export_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt", folder, licence="test weights")
+    export_checkpoint(tmp_path / "run", folder, licence="test weights")
     manifest = load_manifest(folder)
     assert {m.kind for m in manifest.models} == {"segmenter", "generator", "detector"}
     entry = manifest.of_kind(SEGMENTER)
     assert entry.licence == "test weights"
-    assert entry.samples_seen == 64
+    assert entry.samples_seen == 32
     for row in manifest.models:
         assert verified_path(folder, row).exists()
     assert manifest.of_kind(GENERATOR).classes[0] == "surprise"
-
-
-def test_export_refuses_a_foreign_checkpoint(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "x.pt", {"ema": FastGenerator((8, 8, 8, 8), 8).state_dict()})
-    with pytest.raises(ModelMismatch, match="not a checkpoint of ecgan train"):
-        export_checkpoint(tmp_path / "x.pt", tmp_path / "m", licence="none")
-    assert not (tmp_path / "m" / "manifest.json").exists()
-
-
-def test_an_unknown_preset_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        OptionError, match="unknown preset 'bold' of the generator; choose from recon, coarse"
-    ):
-        runs.run_training("generator", tmp_path, preset="bold", config=None, overrides={})
