@@ -56,14 +56,24 @@ class Tally:
         return rows
 
 
-def photos(folder: Path) -> Iterator[tuple[str, U8]]:
-    """Names and (H, W, 3) uint8 RGB pictures of the masked photos."""
+def photo_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of the masked photos."""
     with tarfile.open(folder / "masked_photos_0.tar") as shard:
         for member in shard:
             content = shard.extractfile(member)
             if content is not None:
-                image = Image.open(io.BytesIO(content.read())).convert("RGB")
-                yield Path(member.name).name, np.asarray(image)
+                yield Path(member.name).name, content.read()
+
+
+def decode(content: bytes) -> U8:
+    """(H, W, 3) uint8 RGB picture of a photo's content."""
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def photos(folder: Path) -> Iterator[tuple[str, U8]]:
+    """Names and (H, W, 3) uint8 RGB pictures of the masked photos."""
+    for name, content in photo_files(folder):
+        yield name, decode(content)
 
 
 def measure(folder: Path, detector: Detector, *, every: int = 1) -> dict[str, Tally]:
