@@ -83,6 +83,8 @@ class LoopConfig:
     """Processes that draw samples; 0 for a thread of the run itself."""
     checkpoint_minutes: float = 4.0
     validate_minutes: float = 12.0
+    log_seconds: float = 30.0
+    """From one line of figures to the next."""
     keep: int = 2
     """Checkpoints that stay, the newest; the best stays besides."""
 
@@ -93,7 +95,14 @@ class LoopConfig:
                 raise ConfigError(
                     f"key '{key}' has value '{getattr(self, key)}', expected 1 or more"
                 )
-        for key in ("warmup", "threads", "workers", "checkpoint_minutes", "validate_minutes"):
+        for key in (
+            "warmup",
+            "threads",
+            "workers",
+            "checkpoint_minutes",
+            "validate_minutes",
+            "log_seconds",
+        ):
             if getattr(self, key) < 0:
                 raise ConfigError(
                     f"key '{key}' has value '{getattr(self, key)}', expected 0 or more"
@@ -172,10 +181,11 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "tiny": {
             "widths": (4, 4, 8, 8, 8),
-            "samples": 64,
+            "samples": 320,
             "batch": 8,
             "warmup": 8,
             "threads": 1,
+            "log_seconds": 0.5,
         },
     },
     "ecgan-fast": {
@@ -219,11 +229,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "tiny": {
             "widths": (8, 12, 16, 24),
             "head": 8,
-            "samples": 64,
+            "samples": 320,
             "batch": 4,
-            "reconstruction_only": 32,
+            "reconstruction_only": 240,
+            "warmup": 8,
+            "learning_rate": 2e-3,
             "teachers": "",
             "threads": 1,
+            "log_seconds": 0.5,
         },
     },
 }

@@ -102,15 +102,16 @@ class Loop:
         try:
             while self.seen < cfg.samples:
                 stop, save, validate = self._step(next(stream), save_at, validate_at)
-                if stop or save or validate:
-                    path = self._save(must=stop)
-                    save_at.restart()
+                ended = self.seen >= cfg.samples
+                if not (stop or save or validate or ended):
+                    continue
+                path = self._save(must=stop or ended)
+                save_at.restart()
                 if stop:
                     raise self._stopped or KeyboardInterrupt
-                if validate:
+                if validate or ended:
                     self._validate(path)
                     validate_at.restart()
-            self._validate(self._save(must=True))
         finally:
             stream.close()
             if self._log is not None:
@@ -188,7 +189,7 @@ class Loop:
         folder.write("config.toml", dump_config(cfg).rstrip("\n"))
         machine = describe_machine(self.fabric.device, self.fabric.world_size)
         folder.write("machine.json", json.dumps({"network": self.network, **machine}, indent=2))
-        self._log = RunLog(folder.path, cfg.samples, self.seen)
+        self._log = RunLog(folder.path, cfg.samples, self.seen, cfg.log_seconds)
         self.watch.begin(folder.path.name, self.seen, cfg.samples)
         logger.info(
             "%s on %s in %s, %d of %d samples; %s",
