@@ -15,7 +15,7 @@ import pytest
 
 from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.models import load_manifest
-from ecgan.trainer.data.faces import LANDMARK_COLUMNS
+from ecgan.trainer.data.tables import LANDMARK_COLUMNS
 
 ECGAN = shutil.which("ecgan", path=sysconfig.get_path("scripts"))
 
@@ -47,15 +47,14 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_tiny_run_says_how_it_goes_and_exports(data: Path, tmp_path: Path) -> None:
-    arguments = ["generator", "--preset", "tiny", "--run-dir", tmp_path / "run"]
+    arguments = ["ecgan-fast", "--preset", "tiny", "--run-dir", tmp_path / "run"]
     done = run("train", *arguments, "--data", data, "--samples", 8)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "8 of 8: val_psnr" in done.stderr
     again = run("train", *arguments, "--data", data, "--samples", 12)
     assert "12 of 12: val_psnr" in again.stderr
-    checkpoint = tmp_path / "run" / "checkpoints" / "last.pt"
-    exported = run("export", checkpoint, "-o", tmp_path / "models", "--licence", "mine")
+    exported = run("export", tmp_path / "run", "-o", tmp_path / "models", "--licence", "mine")
     assert exported.returncode == 0, exported.stderr
     files = [str(tmp_path / "models" / f"ecgan-fast{end}") for end in (".onnx", ".fp16.onnx")]
     assert exported.stdout.splitlines() == files
@@ -77,7 +76,7 @@ def test_mistakes_are_one_line(
     data: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     given = ["--run-dir", tmp_path / "run", "--data", data, "--teachers", "", *arguments]
-    done = run("train", "generator", *given)
+    done = run("train", "ecgan-fast", *given)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
