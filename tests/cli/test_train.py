@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import io
+import json
 import shutil
+import signal
 import subprocess
 import sysconfig
-import tarfile
+import time
+import tomllib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.models import load_manifest
-from ecgan.trainer.data.tables import LANDMARK_COLUMNS
+
+from ..trainer.conftest import write_faces
 
 ECGAN = shutil.which("ecgan", path=sysconfig.get_path("scripts"))
 
@@ -25,61 +26,104 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Eight flat faces: enough to run, not to learn."""
-    folder = tmp_path / "data" / "faces"
-    folder.mkdir(parents=True)
-    points = ",".join(f"{value:.1f}" for value in TEMPLATE_FFHQ_256.ravel())
-    lines = ["file,shard,source,person,split," + ",".join(LANDMARK_COLUMNS)]
-    with tarfile.open(folder / "flat.tar", "w:") as archive:
-        for number in range(8):
-            picture = np.full((256, 256, 3), 60 + 20 * number, np.uint8)
-            content = cv2.imencode(".jpg", picture)[1].tobytes()
-            info = tarfile.TarInfo(f"{number}.jpg")
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-            split = "val" if number == 7 else "train"
-            lines.append(f"{number}.jpg,flat.tar,flat,p{number},{split},{points}")
-    (folder / "faces.csv").write_text("\n".join(lines))
-    return folder.parent
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 drawn faces."""
+    root = tmp_path_factory.mktemp("data")
+    write_faces(root)
+    return root
 
 
 @pytest.mark.slow
-def test_a_tiny_run_says_how_it_goes_and_exports(data: Path, tmp_path: Path) -> None:
-    arguments = ["ecgan-fast", "--preset", "tiny", "--run-dir", tmp_path / "run"]
-    done = run("train", *arguments, "--data", data, "--samples", 8)
+def test_a_tiny_run_learns_says_how_it_goes_and_exports(data: Path, tmp_path: Path) -> None:
+    arguments = ["--preset", "tiny", "--run-dir", tmp_path / "run", "--data", data]
+    begun = time.monotonic()
+    done = run("train", *arguments, "--device", "cpu")
+    assert time.monotonic() - begun < 60
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert "8 of 8: val_psnr" in done.stderr
-    again = run("train", *arguments, "--data", data, "--samples", 12)
-    assert "12 of 12: val_psnr" in again.stderr
-    exported = run("export", tmp_path / "run", "-o", tmp_path / "models", "--licence", "mine")
+    assert "ecgan-fast on cpu with 1 threads in bf16, 0 of 320 samples" in done.stderr
+    assert "320 of 320: val_psnr" in done.stderr
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    l1 = [json.loads(line)["l1"] for line in lines]
+    assert np.mean(l1[-2:]) < 0.8 * l1[0]
+    # what comes out is what the other commands take
+    exported = run("export", tmp_path / "run", "-o", tmp_path / "models", "--fp32-only")
     assert exported.returncode == 0, exported.stderr
-    files = [str(tmp_path / "models" / f"ecgan-fast{end}") for end in (".onnx", ".fp16.onnx")]
-    assert exported.stdout.splitlines() == files
-    assert "differ by" in exported.stderr
-    entry = load_manifest(tmp_path / "models").of_kind("generator")
-    assert (entry.licence, entry.samples_seen) == ("mine", 12)
+    assert load_manifest(tmp_path / "models").of_kind("generator").samples_seen == 320
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_between_two_steps_and_the_command_given_again_goes_on(
+    data: Path, tmp_path: Path
+) -> None:
+    arguments = ["segmenter", "--preset", "tiny", "--data", data, "--device", "cpu"]
+    arguments = [str(ECGAN), "train", *map(str, arguments), "--run-dir", str(tmp_path / "run")]
+    with subprocess.Popen(
+        [*arguments, "--samples", "100000"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if " of 100000: " in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    [stopped] = (tmp_path / "run" / "checkpoints").glob("*.safetensors")
+    seen = int(stopped.stem)
+    assert seen > 0
+    again = subprocess.run(
+        [*arguments, "--samples", str(seen + 8)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert f"{seen} of {seen + 8} samples" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_dry_run_and_the_plan_go_to_stdout(data: Path, tmp_path: Path) -> None:
+    common = ["train", "ecgan", "--preset", "tiny", "--data", data, "--samples", 40]
+    printed = run(*common, "--print-config")
+    assert printed.returncode == 0, printed.stderr
+    plan = tmp_path / "plan.toml"
+    plan.write_text(printed.stdout)
+    assert tomllib.loads(printed.stdout)["samples"] == 40
+    done = run("train", "ecgan", "--preset", "tiny", "--config", plan, "-n", "--json")
+    assert done.returncode == 0, done.stderr
+    [found] = json.loads(done.stdout)
+    assert (found["name"], found["samples"]) == ("ecgan tiny", 40)
+    assert found["real_per_s"] > 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["--preset", "bold"], 2, "unknown preset 'bold'"),
-        (["--data", "nowhere"], 3, "no table in"),
+        (["--data", "nowhere"], 3, "'nowhere' does not exist"),
         (["--photos", "there"], 3, "unknown key 'photos'"),
         (["--start", "gone.pt"], 4, "checkpoint 'gone.pt' does not exist"),
+        (["--devices", "3"], 3, "batch '4' cannot be shared among 3 processes"),
+        (["--json"], 2, "--json has no effect without --dry-run"),
     ],
 )
 def test_mistakes_are_one_line(
     data: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    given = ["--run-dir", tmp_path / "run", "--data", data, "--teachers", "", *arguments]
-    done = run("train", "ecgan-fast", *given)
+    given = ["--run-dir", tmp_path / "run", "--data", data, "--preset", "tiny", *arguments]
+    done = run("train", *given)
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_needs_a_folder_and_a_known_network(data: Path) -> None:
+    done = run("train", "--preset", "tiny", "--data", data)
+    assert (done.returncode, "--run-dir is missing" in done.stderr) == (2, True)
+    done = run("train", "segmentor", "--run-dir", "x")
+    assert (done.returncode, "did you mean 'segmenter'?" in done.stderr) == (2, True)
 
 
 def test_export_names_a_missing_checkpoint(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def draw_face(rng: np.random.Generator, side: int = 256) -> np.ndarray:
 def faces_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`faces/faces.csv` and one shard: 32 drawn faces, 8 of them for validation."""
     root = tmp_path_factory.mktemp("data")
+    write_faces(root)
+    return root
+
+
+def write_faces(root: Path) -> None:
+    """Draw the faces of ``faces_folder`` into a folder."""
     folder = root / "faces"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -55,4 +61,3 @@ def faces_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             split = "val" if number % 4 == 3 else "train"
             label = EXPRESSIONS[number % 7] if number % 2 else ""
             table.writerow([name, "drawn.tar", "drawn", f"p{number}", split, *points, label])
-    return root

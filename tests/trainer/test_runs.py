@@ -9,10 +9,8 @@ import pytest
 import torch
 
 from ecgan.engine.errors import ConfigError, OptionError
-from ecgan.engine.models import GENERATOR, SEGMENTER, load_manifest, verified_path
 from ecgan.trainer import runs
 from ecgan.trainer.checkpoint import load_checkpoint
-from ecgan.trainer.export import export_checkpoint
 from ecgan.trainer.recipes.generator import GeneratorRecipe
 
 
@@ -82,19 +80,3 @@ def test_stages_begin_one_from_the_other(
     assert list((tmp_path / "fine").glob("samples_*.png"))
     runs.train(plan, tmp_path)  # all is there: nothing to do
     assert (tmp_path / "fine" / "metrics.jsonl").read_text().splitlines() == lines
-
-
-@pytest.mark.slow
-def test_segmenter_and_generator_become_a_model_folder(faces_folder: Path, tmp_path: Path) -> None:
-    given = {"data": str(faces_folder), "samples": 32, "device": "cpu"}
-    runs.train(runs.make_plan("segmenter", "tiny", None, given), tmp_path / "run")
-    folder = tmp_path / "models"
-    export_checkpoint(tmp_path / "run", folder, licence="test weights")
-    manifest = load_manifest(folder)
-    assert {m.kind for m in manifest.models} == {"segmenter", "generator", "detector"}
-    entry = manifest.of_kind(SEGMENTER)
-    assert entry.licence == "test weights"
-    assert entry.samples_seen == 32
-    for row in manifest.models:
-        assert verified_path(folder, row).exists()
-    assert manifest.of_kind(GENERATOR).classes[0] == "surprise"

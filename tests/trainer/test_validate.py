@@ -57,18 +57,20 @@ def test_paint_goes_into_the_hole_and_nowhere_else(size: int) -> None:
 def test_a_flat_paint_is_far_from_the_truth_and_without_sharpness(
     faces: FaceSet, size: int
 ) -> None:
-    figures, rows = validate_generator(Flat(), faces, size)
+    found = validate_generator(Flat(), faces, size)
+    figures, rows = found.figures, found.rows
     assert 3 < figures["val_psnr"] < 20
     assert figures["val_ssim"] < 0.9
     assert figures["val_sharpness"] < 0.8
     assert len(rows) == 1  # every eighth of eight faces
-    assert [picture.shape for picture in rows[0]] == [(size, size, 3)] * 10
+    assert [picture.shape for picture in rows[0]] == [(size, size, 3)] * 11
 
 
 def test_a_segmenter_that_sees_nothing_or_everything(faces: FaceSet) -> None:
-    nothing, rows = validate_segmenter(Says(-9.0), faces)
+    found = validate_segmenter(Says(-9.0), faces)
+    nothing, rows = found.figures, found.rows
     assert nothing == {"val_iou": 0.0, "val_bare_claimed": 0.0}
     assert [picture.shape for picture in rows[0]] == [(256, 256, 3)] * 2
-    everything, _ = validate_segmenter(Says(9.0), faces)
+    everything = validate_segmenter(Says(9.0), faces).figures
     assert everything["val_bare_claimed"] == 1
     assert 0.1 < everything["val_iou"] < 0.3  # the share of a mask in the crop
