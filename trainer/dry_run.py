@@ -81,6 +81,8 @@ def try_steps(recipe: Recipe[Any], name: str, fabric: Fabric, run_dir: Path | No
     samples = recipe.open_data(run_dir)
     with tempfile.TemporaryDirectory() as nowhere:
         loop = Loop(recipe, name, Path(nowhere), fabric)
+        half = -(-recipe.config.samples // (2 * recipe.config.batch)) * recipe.config.batch
+        loop.seen = half  # by then all that learns has joined
         stream = loop.stream(samples)
         batch = next(stream)
         loop.step(batch)  # the first step prepares much

@@ -15,7 +15,7 @@ from ecgan.engine.contract import BATCH_MAX, output_name
 from ecgan.engine.errors import ParityError
 from ecgan.engine.models import GENERATOR, SEGMENTER
 from ecgan.engine.types import U8
-from ecgan.trainer.export import RANGES, SYMMETRIC, Exported, check, export_onnx, graph
+from ecgan.trainer.export import RANGES, SYMMETRIC, Exported, check, export_onnx, graph, write
 from ecgan.trainer.networks.ecgan import DILATIONS
 
 from .conftest import MAKERS, NARROW, small_network
@@ -161,14 +161,22 @@ def test_dead_taps_norms_and_cancelled_biases_are_not_in_the_file(exports: Expor
 
 
 def test_files_that_differ_are_refused_and_not_left_behind(
-    tmp_path: Path, noise_crops: U8, monkeypatch: pytest.MonkeyPatch
+    exports: Exports, tmp_path: Path, noise_crops: U8, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = small_network(SEGMENTER)
-    monkeypatch.setattr(check, "MIN_PSNR", 98.0)
-    with pytest.raises(ParityError, match=r"float16 .* dB, at least 98") as caught:
-        export_onnx(network, tmp_path, "s", noise_crops, scale=RANGES[SYMMETRIC])
-    assert "--fp32-only" in str(caught.value.hint)
-    assert not list(tmp_path.iterdir())
+
+    def traced(_contract: nn.Module, _feeds: object, part: Path) -> onnx.ModelProto:
+        return onnx.load(path_of(exports, SEGMENTER, "fp16" if "fp16" in part.name else "fp32"))
+
+    monkeypatch.setattr(write, "_traced", traced)  # tracing them again would show nothing more
+    for limit, value, message in (
+        ("MIN_PSNR", 98.0, r"float16 .* dB, at least 98"),
+        ("MAX_LEVELS", -1.0, "differs from torch"),
+    ):
+        monkeypatch.setattr(check, limit, value)
+        with pytest.raises(ParityError, match=message):
+            export_onnx(network, tmp_path, "s", noise_crops, scale=RANGES[SYMMETRIC])
+        assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_half_precision_would_spoil_stay_whole(

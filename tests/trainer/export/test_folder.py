@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from ecgan.engine.errors import InputError, ModelMismatch, ModelMissing, OptionError, OutputError
 from ecgan.engine.models import GENERATOR, SEGMENTER, load_manifest, verified_path
@@ -18,6 +19,7 @@ from ecgan.engine.pipeline import Unmasker
 from ecgan.engine.types import U8, FaceStatus
 from ecgan.trainer.checkpoint import save_checkpoint
 from ecgan.trainer.export import RANGES, ModelFile, check, export_checkpoint
+from ecgan.trainer.export import folder as folder_module
 from ecgan.trainer.export.crops import photo_crops, random_crops, training_crops
 from ecgan.trainer.export.folder import describe
 from ecgan.trainer.export.trained import read_trained
@@ -76,20 +78,28 @@ def test_checkpoints_become_a_folder_that_unmask_takes_in_both_precisions(
     assert np.abs(results[0] - results[1]).max() <= 3
 
 
-@pytest.mark.slow
-def test_a_second_generator_is_the_default_and_the_first_stays(tmp_path: Path) -> None:
-    folder = tmp_path / "models"
-    export_checkpoint(checkpoint(tmp_path, "segmenter"), folder, licence="a", half=False)
-    assert load_manifest(folder).of_kind(SEGMENTER).precisions == {}
-    small = tmp_path / "small.pt"
-    export_checkpoint(
-        checkpoint(tmp_path, "ecgan-fast"), folder, licence="b", half=False, small=small
-    )
-    names = [row.name for row in load_manifest(folder).models]
-    assert names[:2] == ["ecgan-fast", "segmenter"]
-    assert len(names) == len(set(names)) == 3
+def test_a_second_generator_is_the_default_and_the_first_stays(
+    exports: dict[str, tuple[nn.Module, Exported]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def copied(
+        _network: nn.Module, target: Path, name: str, _crops: U8, *, half: bool, **_: Any
+    ) -> Exported:
+        made = exports[name][1].full
+        path = Path(shutil.copy(made.path, target))
+        assert not half
+        return Exported(ModelFile(path, made.sha256), None, {})
+
+    monkeypatch.setattr(folder_module, "export_onnx", copied)
+    folder, small = tmp_path / "models", tmp_path / "small.pt"
+    for name, extra in (("segmenter", {}), ("ecgan", {}), ("ecgan-fast", {"small": small})):
+        export_checkpoint(checkpoint(tmp_path, name), folder, licence="b", half=False, **extra)
+    manifest = load_manifest(folder)
+    assert [row.name for row in manifest.models[:3]] == ["ecgan-fast", "ecgan", "segmenter"]
+    assert len(manifest.models) == 4  # and the detector
+    assert manifest.of_kind(GENERATOR).precisions == {}
     assert read_trained(small).samples_seen == 64
-    # A network without a float16 file is refused with what makes one.
     with pytest.raises(OptionError, match="has no 'fp16' file, only fp32") as caught:
         Unmasker(models=folder, precision="fp16").describe()
     assert "ecgan export" in str(caught.value.hint)

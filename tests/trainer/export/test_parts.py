@@ -139,5 +139,6 @@ def test_the_difference_is_that_of_what_is_painted() -> None:
     assert check.compare(wanted, wanted, feeds).psnr == check.SAME
     with pytest.raises(ParityError, match="by 2 of 255, 1 allowed"):
         check.require_parity(one)
-    with pytest.raises(ParityError, match=r"to 42\.1 dB"):
+    with pytest.raises(ParityError, match=r"to 42\.1 dB") as caught:
         check.require_half_parity(one)
+    assert "--fp32-only" in str(caught.value.hint)
