@@ -27,7 +27,7 @@ from .conftest import Run, environment
 HEAVY = ("torch", "cv2", "av", "onnxruntime", "onnx", "numpy", "PIL", "tensorrt")
 MAX_CPU_SECONDS = 0.3
 ROOT = Path(__file__).resolve().parents[2]
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]+")
 
 
 def cpu_of_help() -> float:
@@ -85,7 +85,7 @@ def test_presets_are_those_of_the_encoder() -> None:
 def test_options_that_messages_name_exist() -> None:
     commands = typer.main.get_command(main.build_app()).commands
     options = {
-        name: {text for parameter in command.params for text in parameter.opts}
+        name: {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
         for name, command in commands.items()
     }
     foreign = {"--force-reinstall", "--extra-index-url", "--always", "--dirty"}  # pip's, git's
@@ -94,7 +94,9 @@ def test_options_that_messages_name_exist() -> None:
     for folder in ("engine", "trainer", "ecgan_cli"):
         for name, text in texts(folder):
             wrong += [(name, o) for o in OPTION.findall(text) if o not in known | foreign]
-            for command, rest in re.findall(r"\becgan ([a-z-]+)((?: [A-Z]+| --?[a-z-]+)*)", text):
+            for command, rest in re.findall(
+                r"\becgan ([a-z-]+)((?: [A-Z]+| --?[a-z0-9-]+)*)", text
+            ):
                 given = options.get(command, set())
                 wrong += [(name, f"{command} {o}") for o in OPTION.findall(rest) if o not in given]
     assert not wrong
