@@ -116,6 +116,7 @@ class Loop:
             stream.close()
             if self._log is not None:
                 self._log.close()
+        self.fabric.barrier()  # what follows may read the last checkpoint
 
     def stream(self, samples: Samples) -> SampleStream:
         """This process's share of the samples from here on."""

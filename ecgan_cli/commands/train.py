@@ -28,7 +28,7 @@ def command(
     network: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NETWORK]",
+            metavar="NETWORK",
             help="ecgan-fast, segmenter, ecgan (the paper's) or ecgan-baseline.",
             show_default="the preset's",
         ),
@@ -57,7 +57,7 @@ def command(
         typer.Option(
             "--config",
             metavar="FILE",
-            help="TOML file whose keys win over the preset's; [coarse] and the like hold for one stage.",
+            help="TOML file whose keys win over the preset's; a table named like a stage is for that one alone.",
             rich_help_panel=PLAN,
             show_default=False,
         ),

@@ -65,8 +65,8 @@ def seen_by_network(masked: Tensor, binary: Tensor) -> Tensor:
 def judge(network: nn.Module, faces: FaceSet, size: int, conditions: Conditions) -> Validation:
     """Figures over the mask, each face asked for its own expression, and a sheet.
 
-    The sheet's rows are the masked face, the truth, the paint, and the seven expressions where the
-    network knows them. Masks are of colours that training does not draw, the same each time.
+    The sheet's rows are the masked face, the paint, the seven expressions where the network knows
+    them, and the truth. Masks are of colours that training does not draw, the same each time.
 
     Args:
         network: In evaluation mode.
@@ -91,7 +91,7 @@ def judge(network: nn.Module, faces: FaceSet, size: int, conditions: Conditions)
         psnr.append(region_psnr(painted[0], sample.image, region))
         ssim.append(region_ssim(painted[0], sample.image, region))
         if number < SHOWN:
-            rows.append([worn.image, sample.image, *painted])
+            rows.append([worn.image, *painted, sample.image])
     figures = {"val_psnr": psnr, "val_ssim": ssim}
     return Validation({name: float(np.mean(found)) for name, found in figures.items()}, rows)
 

@@ -65,10 +65,11 @@ def test_fp32_paints_what_onnxruntime_paints_and_bf16_nearly_so() -> None:
         (found,) = opened.run(feeds).values()
         return np.abs(found.astype(int) - expected)
 
-    assert gap("fp32").max() <= 1  # sums in another order, then rounded
+    full = gap("fp32")
+    assert full.max() <= 1  # sums in another order, then rounded
     half = gap("bf16")
     # were the hint ignored, this would be as small as above
-    assert half.max() > 1
+    assert half.sum() > 2 * full.sum()
     assert half[feeds["mask"] > 0].mean() < 3
     assert not half[feeds["mask"] == 0].any()
 

@@ -139,7 +139,7 @@ def test_a_tiny_network_learns_four_faces(kind: type[PaperRecipe], faces_folder:
     found = recipe.validate(recipe.modules["generator"].eval())
     assert found.figures.keys() == {"val_psnr", "val_ssim"}
     assert 3 < found.figures["val_psnr"] < 40
-    # masked, truth, paint, and seven expressions where there are any
+    # masked, paint, seven expressions where there are any, truth
     assert {len(row) for row in found.rows} == {10 if recipe.knows_expressions else 3}
 
 
