@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -79,6 +78,17 @@ def repeat_clip(clip: Path, target: Path, seconds: float) -> None:
                 shift += last
 
 
+LAUNCHER = """
+import os, sys
+child = os.spawnv(os.P_NOWAIT, sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as handle:
+    handle.write(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Runs a command, and writes its own peak memory in KiB to a file."""
+
+
 def run_unmask(clip: Path, models: Path | None, expression: str = "happy") -> VideoRun:
     """Unmask a clip in a process of its own.
 
@@ -92,20 +102,19 @@ def run_unmask(clip: Path, models: Path | None, expression: str = "happy") -> Vi
         began = time.perf_counter()
         report_file = Path(folder) / "report.json"
         with report_file.open("wb") as report:
-            process = subprocess.Popen(command, stdout=report)
-            # unlike Popen.wait, this also tells the memory of this one process
-            _, status, usage = os.wait4(process.pid, 0)
+            # a process begins with the peak memory of its parent, so a small one stands between
+            peak_file = Path(folder) / "peak"
+            launcher = [sys.executable, "-c", LAUNCHER, str(peak_file), *command]
+            subprocess.run(launcher, stdout=report, check=True)
         wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
+        peak_kib = int(peak_file.read_text())
         done = json.loads(report_file.read_text(encoding="utf-8"))["files"][0]
     return VideoRun(
         done["frames"],
         done["frames_changed"],
         wall,
         done["seconds"],
-        usage.ru_maxrss / 1024,
+        peak_kib / 1024,
     )
 
 
