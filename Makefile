@@ -36,8 +36,13 @@ typecheck: $(DEV)  ## Check types
 	@for package in $(PACKAGES); do ln -sfn ../../$$package .typecheck/ecgan/$$package; done
 	$(BIN)/python -m mypy
 
+# Processes of their own: TensorRT, OpenVINO and torch's training in one have crashed.
+ENGINES := tests/engine/tensorrt tests/trainer/export/test_engines.py
+
 test: $(DEV)  ## Run all tests
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs --ignore=tests/trainer $(ENGINES:%=--ignore=%)
+	$(BIN)/python -m pytest -q -rs $(ENGINES)
+	$(BIN)/python -m pytest -q -rs tests/trainer $(ENGINES:%=--ignore=%)
 
 test-gpu: $(DEV)  ## Run the tests that need an NVIDIA GPU
 	$(BIN)/python -m pytest -q -rs -m gpu
