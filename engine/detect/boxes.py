@@ -46,6 +46,11 @@ class Candidates:
     landmarks: F32
     heights: F32
 
+    def up_to(self, height: float) -> Candidates:
+        """Those whose boxes are at most this high in the network's input."""
+        low = self.heights <= height
+        return Candidates(self.boxes[low], self.scores[low], self.landmarks[low], self.heights[low])
+
 
 @dataclass(frozen=True)
 class Suggestion:

@@ -22,6 +22,13 @@ def test_overlaps_of_hand_made_boxes():
     np.testing.assert_allclose(overlaps(box, others), [1, 50 / 150, 0, 0], atol=1e-6)
 
 
+def test_candidates_up_to_a_height():
+    few = candidates(((0, 0, 10, 40), 0.9, FACE), ((0, 0, 10, 41), 0.8, FACE + 1)).up_to(40)
+    assert (few.boxes.tolist(), few.heights.tolist()) == ([[0, 0, 10, 40]], [40])
+    np.testing.assert_allclose(few.scores, [0.9], rtol=1e-6)
+    np.testing.assert_array_equal(few.landmarks, FACE[None])
+
+
 def test_clip_cuts_boxes_at_the_frame():
     clipped = clip(np.array([[-5, -1, 20, 30]], np.float32), width=16, height=9)
     assert clipped.tolist() == [[0, 0, 16, 9]]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,6 +69,46 @@ def test_small_faces_are_found_where_they_are_asked_for(detector, portrait):
         assert 12 < one.height < 20
 
 
+@pytest.mark.parametrize(
+    ("side", "effort", "sides"),
+    [
+        (300, {"small": True}, [480, 320]),  # so small a picture is never enlarged further
+        (600, {"small": True}, [1200, 600, 320]),
+        (900, {"small": True}, [1536, 900, 640, 320]),
+        (2000, {"small": True}, [1536, 1024, 640, 320]),
+        (2000, {"small": True, "quick": True}, [640]),
+        (2000, {}, [1024, 640, 320]),
+    ],
+)
+def test_small_faces_are_sought_in_a_large_or_enlarged_picture(
+    detector, monkeypatch, side, effort, sides
+):
+    looked = []
+    network = detector._network
+
+    def run(feeds):
+        looked.append(max(feeds["input"].shape[2:]))
+        return network.run(feeds)
+
+    monkeypatch.setattr(detector, "_network", SimpleNamespace(run=run))
+    detector.detect(np.full((side // 10, side, 3), 128, np.uint8), **effort)
+    assert looked == sides
+
+
+def test_high_boxes_of_the_pass_for_small_faces_do_not_count(detector, portrait, monkeypatch):
+    large = np.asarray(Image.fromarray(portrait).resize((1200, 1200), Image.Resampling.LANCZOS))
+    look = detector._look
+
+    def only_the_fine_pass(picture, width, height):
+        found = look(picture, width, height)
+        return found if max(picture.shape) == 1536 else found.up_to(0)
+
+    monkeypatch.setattr(detector, "_look", only_the_fine_pass)
+    assert (look(large, 1200, 1200).scores > 0.9).any()
+    # The face is some 340 px high in that pass: it would be found there, with a closer look.
+    assert detector.detect(large, small=True) == []
+
+
 def test_two_faces_give_two_boxes(detector, portrait):
     pair = np.concatenate([portrait, portrait[:, ::-1]], axis=1)
     faces = detector.detect(pair)
@@ -120,17 +161,6 @@ def test_sizes_never_blow_a_small_picture_up():
     assert pass_sides(720, quick=False) == [640, 320]
     assert pass_sides(1280, quick=False) == [1024, 640, 320]
     assert pass_sides(288, quick=True) == [288]
-    assert pass_sides(288, quick=False, small=True) == [480, 320]
-
-
-def test_small_faces_are_sought_in_a_large_or_enlarged_picture_but_never_quickly():
-    assert pass_sides(600, quick=False, small=True) == [1200, 600, 320]
-    assert pass_sides(900, quick=False, small=True) == [1536, 900, 640, 320]
-    assert pass_sides(4000, quick=False, small=True) == [1536, 1024, 640, 320]
-    assert pass_sides(4000, quick=True, small=True) == [640]
-
-
-def test_quick_looks_are_no_larger_than_the_picture():
     assert pass_sides(4000, quick=True) == [640]
 
 
