@@ -26,7 +26,7 @@ TENSOR = "tensor:"
 TORCH_MAGIC = b"PK"
 """First bytes of the archives that torch writes."""
 
-KEPT = ("network", "ema", "whole", "lower", "config", "seen")
+KEPT = ("network", "ema", "whole", "lower", "mask", "config", "seen")
 """What a run that starts from a checkpoint looks at."""
 
 

@@ -46,15 +46,14 @@ def checkpoint(folder: Path, name: str, *, named: bool = True) -> Path:
 
 
 @pytest.mark.slow
-def test_checkpoints_become_a_folder_that_unmask_takes_in_both_precisions(
+def test_a_checkpoint_becomes_a_folder_that_unmask_takes_in_both_precisions(
     tmp_path: Path, masked_photo: U8
 ) -> None:
     folder = tmp_path / "models"
-    for name in ("segmenter", "ecgan"):
-        exported = export_checkpoint(
-            checkpoint(tmp_path, name), folder, licence="mine", photos=[ASTRONAUT]
-        )
-        assert exported.figures["fp16_psnr"] >= check.MIN_PSNR
+    exported = export_checkpoint(
+        checkpoint(tmp_path, "ecgan"), folder, licence="mine", photos=[ASTRONAUT]
+    )
+    assert exported.figures["fp16_psnr"] >= check.MIN_PSNR
     manifest = load_manifest(folder)
     assert {m.kind for m in manifest.models} == {"segmenter", "generator", "detector"}
     assert manifest.models[0].name == "ecgan"

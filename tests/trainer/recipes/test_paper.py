@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from ecgan.engine.errors import ConfigError, DatasetError, ModelMismatch
+from ecgan.trainer.checkpoint import small_checkpoint
 from ecgan.trainer.losses.adversarial import bce_generator, composite
 from ecgan.trainer.losses.reconstruction import reconstruction
 from ecgan.trainer.networks.ecgan import Ecgan, EcganBaseline
@@ -228,3 +229,17 @@ def test_a_run_begins_from_a_checkpoint_of_the_paper_s_code() -> None:
     for module, wanted in (("generator", saved), ("whole", whole)):
         found = recipe.modules[module].state_dict()
         assert all(torch.equal(found[name], value) for name, value in wanted.state_dict().items())
+
+
+def test_a_small_checkpoint_keeps_all_that_a_run_begins_with() -> None:
+    source = tiny()
+    state = {"ema": source.modules["generator"].state_dict(), "optimizers": {}}
+    state |= {name: source.modules[name].state_dict() for name in ("whole", "mask")}
+    recipe = tiny()
+    for module in recipe.modules.values():
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)
+    recipe.begin_from(small_checkpoint(state))
+    for name, module in recipe.modules.items():
+        for key, value in source.modules[name].state_dict().items():
+            torch.testing.assert_close(module.state_dict()[key], value, rtol=1e-3, atol=1e-4)
