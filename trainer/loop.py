@@ -82,13 +82,15 @@ class Loop:
 
         Raises:
             DatasetError: The data cannot be used.
+            ModelMismatch: What is in the folder is of other networks.
             Diverged: A value is not finite; the message names the last good checkpoint.
             OutputError: The last checkpoint cannot be written; the one before is whole.
         """
         cfg, leads = self.config, self.fabric.is_global_zero
         state = self.folder.load()
         if state is not None and state["seen"] >= cfg.samples:
-            logger.info("'%s' is complete: %d samples", self.folder.path, state["seen"])
+            if leads:
+                logger.info("'%s' is complete: %d samples", self.folder.path, state["seen"])
             return
         with self.fabric.rank_zero_first():
             samples = self.recipe.open_data(self.folder.path)
@@ -219,11 +221,17 @@ class Loop:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         recipe = self.recipe
-        for name, module in recipe.modules.items():
-            module.load_state_dict(state[name])
-        self.ema.network.load_state_dict(state["ema"])
-        for name, optimizer in recipe.optimizers.items():
-            load_optimizer(optimizer, state["optimizers"][name])
+        try:
+            for name, module in recipe.modules.items():
+                module.load_state_dict(state[name])
+            self.ema.network.load_state_dict(state["ema"])
+            for name, optimizer in recipe.optimizers.items():
+                load_optimizer(optimizer, state["optimizers"][name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelMismatch(
+                f"'{self.folder.path}' holds a run of other networks",
+                hint="give the plan that it was begun with, or another --run-dir",
+            ) from error
         self.seen, self.steps = state["seen"], state["steps"]
 
     def _save(self, *, must: bool) -> Path | None:

@@ -18,13 +18,13 @@ import torch
 from ecgan.engine.errors import ConfigError, Diverged, ModelMismatch, OutputError
 from ecgan.trainer.checkpoint import load_checkpoint, numbered, save_checkpoint
 from ecgan.trainer.config import PRESETS, make_config
-from ecgan.trainer.loop import Loop
+from ecgan.trainer.loop import Loop, begin_from
 from ecgan.trainer.processes import launch
 from ecgan.trainer.recipes.base import Recipe
 from ecgan.trainer.recipes.generator import GeneratorRecipe
 from ecgan.trainer.watch import Watch
 
-from .toy_recipe import ToyRecipe
+from .toy_recipe import ToyConfig, ToyRecipe
 
 Make = Callable[..., Loop]
 
@@ -271,6 +271,20 @@ def test_a_run_of_the_first_version_is_not_taken_for_an_empty_folder(
     with pytest.raises(ConfigError, match="holds a run of an older version") as caught:
         make().run()
     assert "--start" in str(caught.value.hint)
+
+
+def test_checkpoints_of_other_networks_are_refused(make: Make, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        make(watch=StopAfter(1)).run()
+    other = make()
+    other.recipe.modules["judge"] = torch.nn.Conv2d(3, 2, 3)
+    with pytest.raises(ModelMismatch, match="holds a run of other networks"):
+        other.run()
+    recipe = ToyRecipe(ToyConfig())
+    begin_from(recipe, str(tmp_path / "run"))
+    recipe.modules["generator"] = torch.nn.Conv2d(3, 2, 3)
+    with pytest.raises(ModelMismatch, match="has no weights that fit this network"):
+        begin_from(recipe, str(tmp_path / "run"))
 
 
 def test_lines_after_the_checkpoint_are_written_once(make: Make, tmp_path: Path) -> None:
