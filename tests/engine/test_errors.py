@@ -21,6 +21,7 @@ CODES = {
     "ModelMissing": 4,
     "ModelMismatch": 5,
     "ParityError": 6,
+    "BuildFailed": 6,
     "OutOfMemory": 6,
     "Diverged": 6,
     "InternalError": 70,
