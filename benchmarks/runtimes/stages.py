@@ -73,9 +73,9 @@ class _TimedDetector:
     def __init__(self, detector: Any, stages: Stages) -> None:
         self._detector, self._stages = detector, stages
 
-    def detect(self, frame: U8, *, quick: bool = False) -> list[Face]:
+    def detect(self, frame: U8, *, quick: bool = False, small: bool = False) -> list[Face]:
         with self._stages("detect"):
-            found: list[Face] = self._detector.detect(frame, quick=quick)
+            found: list[Face] = self._detector.detect(frame, quick=quick, small=small)
         return found
 
     def __getattr__(self, name: str) -> Any:

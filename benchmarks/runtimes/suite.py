@@ -227,13 +227,14 @@ class _Comparison:
     def _video(self, results: Mapping[str, RowResult]) -> None:
         settings = self.crew.settings
         asked = {"video": settings.video, "frames": settings.frames}
-        passes: dict[str, list[dict[str, Any]]] = {name: [] for name in self.workers}
-        for name in self.workers:
+        right = {name: w for name, w in self.workers.items() if results[name].status == "ran"}
+        passes: dict[str, list[dict[str, Any]]] = {name: [] for name in right}
+        for name in right:
             results[name].video = VideoCell()
         for number in range(1 + self.crew.settings.passes):
-            for name, worker in self.workers.items():
+            for name, worker in right.items():
                 cell = results[name].video
-                if cell is None or cell.failure is not None or results[name].status != "ran":
+                if cell is None or cell.failure is not None:
                     continue
                 self.say(f"{self.work.what}: video, {results[name].label}, pass {number}")
                 target = self.crew.scratch / f"{self.work.name}-{name}.mp4"
