@@ -144,7 +144,7 @@ class GeneratorConfig(LoopConfig):
     head: int = 32
     """Channels at 128 px."""
     size: int = 64
-    """64 trains the trunk alone, 256 the whole network."""
+    """64 trains the trunk alone, 256 the whole network; 128 the whole with what it paints reduced."""
     batch: int = 32
     reconstruction_only: int = 6_000
     """Samples before the adversarial terms join."""
@@ -157,6 +157,8 @@ class GeneratorConfig(LoopConfig):
     """Share of samples whose expression is hidden: they train `auto`."""
     asked_share: float = 0.25
     """Share of samples with the mouth of somebody who shows a random expression."""
+    turned: float = 1.0
+    """How often a clearly turned head comes, relative to 1."""
     weight_l1: float = 20.0
     weight_gradient: float = 20.0
     weight_ssim: float = 0.0
@@ -168,6 +170,12 @@ class GeneratorConfig(LoopConfig):
     """Of the discriminators, on real pictures."""
     clip: float = 5.0
     """Largest norm of the generator's gradient."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that the network does not paint."""
+        super().__post_init__()
+        if self.size not in (64, 128, 256):
+            raise ConfigError(f"key 'size' has value '{self.size}', expected 64, 128 or 256")
 
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {

@@ -33,7 +33,7 @@ class GeneratorSamples:
         self, faces: FaceSet, config: GeneratorConfig, conditions: Mapping[str, F32]
     ) -> None:
         self._faces, self._config, self._conditions = faces, config, conditions
-        self.weights = source_weights(faces, config.shares)
+        self.weights = source_weights(faces, config.shares, turned=config.turned)
         self._hulls, self._donors = HullPool(faces), MouthDonors(faces)
 
     def draw(self, row: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

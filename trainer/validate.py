@@ -47,7 +47,7 @@ def validate_generator(
     Args:
         generator: In evaluation mode.
         faces: All splits; rows of the validation split are used.
-        size: 64 for the trunk alone, 256 for the whole network.
+        size: 64 for the trunk alone, 128 or 256 for the whole network.
         limit: Faces at most.
     """
     chosen = faces.select("val")
@@ -92,17 +92,13 @@ def _device(network: nn.Module) -> torch.device:
 
 
 def paint(generator: nn.Module, image: U8, hole: F32, weights: F32) -> U8:
-    """Composite of one face: (S, S, 3) uint8 with the hole painted, S 64 or 256."""
+    """Composite of one face: (S, S, 3) uint8 with the hole painted, S as in ``FastGenerator``."""
     device = _device(generator)
     picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 127.5 - 1
     region = torch.from_numpy(hole).to(device)[None, None]
     condition = torch.from_numpy(weights).to(device)[None]
     with torch.no_grad():
-        if image.shape[0] == 64:
-            reduced = torch.cat([picture * (1 - region), region], 1)
-            output = generator.coarse(reduced, condition)  # type: ignore[operator]
-        else:
-            output, _ = generator(picture, region, condition)
+        output, _ = generator(picture, region, condition)
     mixed = picture * (1 - region) + output.clamp(-1, 1) * region
     return ((mixed[0] + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
 

@@ -30,6 +30,9 @@ Measured on 360 faces with drawn masks: ``python -m ecgan.benchmarks.alignment D
 ZOOMED_SHARE = 0.4
 """Share of faces made smaller, as the engine does where a mask hangs below the crop."""
 
+TURNED = 0.25
+"""Of the distance between the eyes: how far from its middle the nose of a clearly turned head is."""
+
 HULL_CENTRE, HULL_RADII = (127.5, 150.0), (72.0, 104.0)
 """Ellipse at 256 px that holds brows to chin and both cheeks, and little else."""
 
@@ -122,8 +125,23 @@ def draw_sample(
     )
 
 
+def is_turned(landmarks: F32) -> bool:
+    """Whether a head is clearly turned: the nose tip is near one of the eyes, or beyond it.
+
+    Args:
+        landmarks: (5, 2) float32, the eyes and the nose tip first.
+    """
+    left, right, nose = landmarks[:3]
+    across = right - left
+    return abs(float((nose - left) @ across / (across @ across)) - 0.5) > TURNED
+
+
 def source_weights(
-    faces: FaceSet, shares: Mapping[str, float], *, balance: bool = False
+    faces: FaceSet,
+    shares: Mapping[str, float],
+    *,
+    balance: bool = False,
+    turned: float = 1.0,
 ) -> np.ndarray:
     """How often each row is drawn.
 
@@ -132,6 +150,7 @@ def source_weights(
         shares: Source -> how often a picture of it comes; 1 for the rest.
         balance: Whether every expression comes equally often among the labelled rows; what they
             come together, and the unlabelled rows, stay as they are.
+        turned: How often a clearly turned head comes, relative to the others of its source.
 
     Returns:
         (rows,) float64 >= 0.
@@ -140,6 +159,8 @@ def source_weights(
         DatasetError: All are 0, or ``balance`` finds an expression without a picture.
     """
     weights = np.array([shares.get(r.source, 1.0) * r.weight for r in faces], np.float64)
+    if turned != 1:
+        weights *= [turned if is_turned(r.landmarks) else 1.0 for r in faces]
     if balance:
         weights = _balanced(weights, np.array([r.label for r in faces]))
     if not weights.sum() > 0:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ecgan.engine.expressions import EXPRESSIONS
+from ecgan.engine.types import CROP_SIZE
 
 from .blocks import Down, GlobalMix, ResBlock, Up, conv, coordinates
 
@@ -111,30 +112,29 @@ class FastGenerator(nn.Module):
         nn.init.zeros_(self.detail.weight)
         self.head = Head(widths[0], head)
 
-    def coarse(self, reduced: Tensor, weights: Tensor) -> Tensor:
-        """First stage of training, without the head.
-
-        Args:
-            reduced: (N, 4, 64, 64): picture in [-1, 1] times visible share, and hole share.
-            weights: (N, 7) expression condition.
-
-        Returns:
-            (N, 3, 64, 64) about [-1, 1].
-        """
-        return self.trunk(reduced, None, self.embed(weights))[1]
-
     def forward(self, picture: Tensor, hole: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Paint the hole.
 
+        At 64 px the trunk paints alone. Pictures of other sides than 256 px are enlarged before and
+        the paint is reduced after, so that training may show the whole network less than it paints.
+
         Args:
-            picture: (N, 3, 256, 256) in [-1, 1]; what lies under the hole is not looked at.
-            hole: (N, 1, 256, 256) in [0, 1]; 1 = paint.
+            picture: (N, 3, S, S) in [-1, 1], S 64, 128 or 256; what lies under the hole is not
+                looked at.
+            hole: (N, 1, S, S) in [0, 1]; 1 = paint.
             weights: (N, 7) expression condition; zeros = what fits.
 
         Returns:
-            Painted picture (N, 3, 256, 256) and the coarse one (N, 3, 64, 64), about [-1, 1].
+            Painted picture (N, 3, S, S) and the coarse one (N, 3, 64, 64), about [-1, 1].
         """
         masked = torch.cat([picture * (1 - hole), hole], 1)
         embedding = self.embed(weights)
+        side = picture.shape[-1]
+        if side == TRUNK_SIDE:
+            coarse = self.trunk(masked, None, embedding)[1]
+            return coarse, coarse
+        if side < CROP_SIZE:
+            masked = F.interpolate(masked, CROP_SIZE, mode="bilinear", align_corners=False)
         features, coarse = self.trunk(F.avg_pool2d(masked, 4), self.detail(masked), embedding)
-        return self.head(features, coarse, masked), coarse
+        painted = self.head(features, coarse, masked)
+        return F.avg_pool2d(painted, CROP_SIZE // side) if side < CROP_SIZE else painted, coarse

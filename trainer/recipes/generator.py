@@ -53,7 +53,7 @@ JUDGES = ("whole", "lower")
 
 
 class GeneratorRecipe(Recipe[GeneratorConfig]):
-    """Trunk alone at 64 px, or the whole network at 256 px, with discriminators of its own size.
+    """Trunk alone at 64 px, or the whole network at 128 or 256 px, with discriminators of that size.
 
     Args:
         config: The stage.
@@ -112,11 +112,6 @@ class GeneratorRecipe(Recipe[GeneratorConfig]):
             for name in JUDGES:
                 self.modules[name].load_state_dict(state[name])
 
-    def wire(self, fabric: Any) -> None:
-        """As the others do; the trunk alone is a way through the network of its own."""
-        super().wire(fabric)
-        self.wrapped["generator"].mark_forward_method("coarse")
-
     def open_data(self, run_dir: Path | None) -> Samples:
         """All faces; those without a label get the expression that a teacher reads in them."""
         cfg = self.config
@@ -147,7 +142,7 @@ class GeneratorRecipe(Recipe[GeneratorConfig]):
         hole, valid, hull = (batch[key][:, None] for key in ("hole", "valid", "hull"))
         weights, own, asked = batch["weights"], batch["own"], batch["asked"]
         adversarial = seen >= cfg.reconstruction_only
-        output, coarse = self._paint(face, hole, weights)
+        output, coarse = (part.float() for part in self.wrapped["generator"](face, hole, weights))
         # where the picture is filling, not photo, the paint is not judged
         painted = hole * valid
         fake = face * (1 - painted) + output * painted
@@ -179,24 +174,17 @@ class GeneratorRecipe(Recipe[GeneratorConfig]):
             log["norm"] = self.update("generator", loss, clip=cfg.clip)
         return {name: value.detach() for name, value in log.items()}
 
-    def _paint(self, face: Tensor, hole: Tensor, weights: Tensor) -> tuple[Tensor, Tensor | None]:
-        generator = self.wrapped["generator"]
-        if self.config.size == 64:
-            reduced = torch.cat([face * (1 - hole), hole], 1)
-            with self.autocast():
-                return generator.coarse(reduced, weights).float(), None
-        output, coarse = generator(face, hole, weights)
-        return output.float(), coarse.float()
-
     def _reconstruction(
-        self, output: Tensor, coarse: Tensor | None, face: Tensor, region: Tensor
+        self, output: Tensor, coarse: Tensor, face: Tensor, region: Tensor
     ) -> dict[str, Tensor]:
         found = {
             "l1": region_l1(output, face, region),
             "gradient": gradient_l1(output, face, region),
         }
-        if coarse is not None:
-            found["coarse"] = region_l1(coarse, F.avg_pool2d(face, 4), F.avg_pool2d(region, 4))
+        reduce = face.shape[-1] // coarse.shape[-1]
+        if reduce > 1:
+            small, share = (F.avg_pool2d(x, reduce) for x in (face, region))
+            found["coarse"] = region_l1(coarse, small, share)
         return found
 
     def _views(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ecgan.trainer.data.samples import (
     JITTER_SCALE,
     MASKED_SCALE,
     draw_sample,
+    is_turned,
     jitter_matrix,
     source_weights,
 )
@@ -88,6 +90,20 @@ def test_classes_are_balanced_and_the_rest_stays(faces: FaceSet) -> None:
     each = np.bincount(labels[labels >= 0], balanced[labels >= 0])
     np.testing.assert_allclose(each, each[0])
     assert each.sum() == pytest.approx(plain[labels >= 0].sum())
+
+
+def test_turned_heads_come_more_often(faces: FaceSet) -> None:
+    nose = np.linspace(0.0, 1.0, 11)
+    landmarks = [
+        np.array([[90, 120], [150, 120], [90 + 60 * x, 150], [100, 180], [150, 180]], np.float32)
+        for x in nose
+    ]
+    rolled = np.array([[0, -1], [1, 0]], np.float32)
+    for each in (landmarks, [points @ rolled.T for points in landmarks]):
+        assert [is_turned(points) for points in each] == list(abs(nose - 0.5) > 0.25)
+    rows = FaceSet([replace(faces[0], landmarks=points) for points in landmarks])
+    weights = source_weights(rows, {}, turned=4.0)
+    assert list(weights) == [4.0 if x < 0.25 or x > 0.75 else 1.0 for x in nose]
 
 
 def test_a_class_without_a_picture_is_named(faces: FaceSet) -> None:

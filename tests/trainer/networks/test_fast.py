@@ -67,10 +67,29 @@ def test_the_expression_changes_the_paint_and_intensity_is_continuous() -> None:
 
 def test_the_coarse_stage_trains_the_trunk_that_the_whole_network_uses() -> None:
     network = generator()
-    reduced = torch.rand(2, 4, 64, 64)
-    network.coarse(reduced, torch.zeros(2, 7)).sum().backward()
+    painted, coarse = network(torch.rand(2, 3, 64, 64), torch.ones(2, 1, 64, 64), torch.zeros(2, 7))
+    assert painted is coarse
+    painted.sum().backward()
     assert network.trunk.stem.weight.grad is not None
     assert network.head.to_pixels.weight.grad is None
+
+
+def test_a_picture_of_128_px_is_painted_as_the_enlarged_one_is() -> None:
+    network = generator()
+    picture, hole = torch.rand(2, 3, 128, 128) * 2 - 1, torch.zeros(2, 1, 128, 128)
+    hole[:, :, 64:] = 1
+    weights = torch.eye(7)[:2]
+    painted, coarse = network(picture, hole, weights)
+    assert painted.shape == picture.shape
+    assert coarse.shape == (2, 3, 64, 64)
+    masked = torch.cat([picture * (1 - hole), hole], 1)
+    large = torch.nn.functional.interpolate(masked, 256, mode="bilinear")
+    whole, _ = network(large[:, :3] / (1 - large[:, 3:]).clamp(1e-6), large[:, 3:], weights)
+    pooled = torch.nn.functional.avg_pool2d(whole, 2)
+    # equal but for the division's rounding along the soft edge
+    assert (painted - pooled).abs().max() < 1e-4
+    painted.sum().backward()
+    assert network.head.to_pixels.weight.grad is not None
 
 
 def test_the_segmenter_answers_at_full_size() -> None:
