@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ecgan.engine.errors import OptionError
+from ecgan.engine.types import CROP_SIZE
 
 from ..networks.ecgan import Ecgan
 from ..networks.fold import FoldedEcgan
@@ -19,27 +21,29 @@ from .half import HalfNetwork
 
 
 @dataclass(frozen=True)
-class InputRange:
-    """What pictures and binary maps in [0, 1] become for a network: ``(v - mean) / deviation``.
+class TrainingInput:
+    """What a network was shown: pictures and maps in [0, 1] became ``(v - mean) / deviation``.
 
     Attributes:
         mean: Of red, green, blue.
         deviation: Of red, green, blue.
+        side: Of the pictures, a divisor of 256; only the paper's generator paints at that side.
     """
 
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
+    side: int = CROP_SIZE
 
 
 SYMMETRIC = "-1..1"
 RANGES = {
-    SYMMETRIC: InputRange((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "imagenet": InputRange((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    SYMMETRIC: TrainingInput((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": TrainingInput((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 }
 """Ranges a checkpoint of the paper's code may have been trained in; all others are symmetric."""
 
 
-def input_range(name: str) -> InputRange:
+def input_range(name: str) -> TrainingInput:
     """A range by name.
 
     Raises:
@@ -76,16 +80,16 @@ class PaperContract(nn.Module):
     """The paper's generator behind the same contract; it sees the worn mask and its outline.
 
     Args:
-        network: Called with (N, 6, 256, 256) and the weights.
-        scale: What its pictures and maps were in training.
+        network: Called with (N, 6, S, S) and the weights, S the side it was trained at.
+        scale: What it was shown in training.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, network: nn.Module, scale: InputRange) -> None:
+    def __init__(self, network: nn.Module, scale: TrainingInput) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.reduce = network, CROP_SIZE // scale.side
         for name, values in (("mean", scale.mean), ("deviation", scale.deviation)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
@@ -99,7 +103,11 @@ class PaperContract(nn.Module):
         hole = _share(mask)
         seen = torch.cat([picture / 255, hole.expand(-1, 3, -1, -1)], 1)
         mean, deviation = self.mean.repeat(1, 2, 1, 1), self.deviation.repeat(1, 2, 1, 1)
+        if self.reduce > 1:
+            seen = F.avg_pool2d(seen, self.reduce)
         painted = self.network((seen - mean) / deviation, expression)
+        if self.reduce > 1:
+            painted = F.interpolate(painted, scale_factor=float(self.reduce), mode="bilinear")
         return _paste(picture, (painted * self.deviation + self.mean) * 255, hole)
 
 
@@ -122,12 +130,12 @@ class SegmenterContract(nn.Module):
 Contract = FastContract | PaperContract | SegmenterContract
 
 
-def with_contract(network: nn.Module, scale: InputRange) -> Contract:
+def with_contract(network: nn.Module, scale: TrainingInput) -> Contract:
     """Put a network behind the contract of its kind.
 
     Args:
         network: Any that can be exported, as trained, folded or halved.
-        scale: What pictures were in its training; only the paper's may differ from [-1, 1].
+        scale: What it was shown in training; only the paper's may differ from [-1, 1] at 256 px.
     """
     inner = network.network if isinstance(network, HalfNetwork) else network
     if isinstance(inner, Segmenter):

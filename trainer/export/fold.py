@@ -8,23 +8,22 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ecgan.engine.types import CROP_SIZE
-
 from ..networks.ecgan import Ecgan
 from ..networks.fold import fold_for_export, fold_norm
 
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
-def fold(network: nn.Module, run: Callable[[nn.Module], object]) -> nn.Module:
+def fold(network: nn.Module, run: Callable[[nn.Module], object], side: int) -> nn.Module:
     """A copy without what does nothing once training is over.
 
     Args:
         network: In evaluation mode; left as it is.
         run: Calls the network it is given on some input.
+        side: Of the pictures that the paper's generator paints.
     """
     if isinstance(network, Ecgan):
-        return fold_for_export(network, CROP_SIZE)
+        return fold_for_export(network, side)
     return fold_batch_norm(network, run)
 
 

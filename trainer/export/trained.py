@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from torch import nn
 from ecgan.engine.errors import ModelMismatch, OptionError
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.models import GENERATOR, SEGMENTER
+from ecgan.engine.types import CROP_SIZE
 
 from ..checkpoint import load_checkpoint
 from ..networks import NETWORKS
 from ..networks.authors import GENERATOR_KEY, generator_of
-from .contract import SYMMETRIC, InputRange, input_range
+from ..networks.ecgan import Ecgan
+from .contract import SYMMETRIC, TrainingInput, input_range
 
 BASELINE = "ecgan-baseline"
 
@@ -29,7 +31,7 @@ class Trained:
     Attributes:
         name: In the registry of networks.
         network: In evaluation mode, float32.
-        scale: What pictures were in its training.
+        scale: What it was shown in training.
         origin: Where the weights come from, one line.
         samples_seen: Training samples; 0 where the checkpoint does not say.
         data: What the run was given as data.
@@ -37,7 +39,7 @@ class Trained:
 
     name: str
     network: nn.Module
-    scale: InputRange
+    scale: TrainingInput
     origin: str
     samples_seen: int = 0
     data: list[str] = field(default_factory=list)
@@ -84,7 +86,7 @@ def read_trained(path: Path, range_name: str = SYMMETRIC) -> Trained:
     return _ours(state, path, scale)
 
 
-def _ours(state: Any, path: Path, scale: InputRange) -> Trained:
+def _ours(state: Any, path: Path, scale: TrainingInput) -> Trained:
     try:
         config = state["config"]
         name = state.get("network") or _name_by(config)
@@ -94,6 +96,8 @@ def _ours(state: Any, path: Path, scale: InputRange) -> Trained:
         raise ModelMismatch(
             f"'{path}' is not a checkpoint of ecgan train, nor of the paper's code"
         ) from error
+    if isinstance(network, Ecgan):
+        scale = replace(scale, side=_side(path, config))
     data = config.get("data", [])
     return Trained(
         name=name,
@@ -103,6 +107,16 @@ def _ours(state: Any, path: Path, scale: InputRange) -> Trained:
         samples_seen=int(state.get("seen", 0)),
         data=[data] if isinstance(data, str) else list(data),
     )
+
+
+def _side(path: Path, config: Mapping[str, Any]) -> int:
+    side = int(config.get("size", CROP_SIZE))
+    if CROP_SIZE % side:
+        raise ModelMismatch(
+            f"'{path}' was trained at {side} px, which does not divide {CROP_SIZE}",
+            hint="train with size = 64, 128 or 256",
+        )
+    return side
 
 
 def build(name: str, config: Mapping[str, Any]) -> nn.Module:

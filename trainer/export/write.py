@@ -14,7 +14,7 @@ from torch import nn
 from ecgan.engine.types import U8
 
 from . import check
-from .contract import Contract, InputRange, SegmenterContract, with_contract
+from .contract import Contract, SegmenterContract, TrainingInput, with_contract
 from .fold import fold
 from .graph import build_model, rounded_to_half, save_model, store_half
 from .half import LARGEST, HalfNetwork, largest_activation
@@ -56,7 +56,7 @@ def export_onnx(
     name: str,
     crops: U8,
     *,
-    scale: InputRange,
+    scale: TrainingInput,
     half: bool = True,
 ) -> Exported:
     """Write ``NAME.onnx`` and ``NAME.fp16.onnx``, or neither.
@@ -66,7 +66,7 @@ def export_onnx(
         folder: Target; must exist.
         name: Of the files.
         crops: (N, 256, 256, 3) uint8 aligned faces to check on.
-        scale: What pictures were in its training.
+        scale: What it was shown in training.
         half: Whether to write the second file.
 
     Raises:
@@ -75,7 +75,7 @@ def export_onnx(
     trained = with_contract(network, scale).eval()
     feeds = check.make_feeds(trained, crops)
     one = tuple(torch.from_numpy(value[:1]) for value in feeds.values())
-    folded = fold(network, lambda copy: with_contract(copy, scale)(*one))
+    folded = fold(network, lambda copy: with_contract(copy, scale)(*one), scale.side)
     parts = [folder / f".{name}.onnx.part", folder / f".{name}.fp16.onnx.part"][: 1 + half]
     try:
         logger.info("writing %s.onnx and comparing it with torch on %d crops", name, len(crops))
@@ -93,7 +93,7 @@ def export_onnx(
 
 
 def _write_full(
-    trained: Contract, folded: nn.Module, scale: InputRange, feeds: check.Feeds, part: Path
+    trained: Contract, folded: nn.Module, scale: TrainingInput, feeds: check.Feeds, part: Path
 ) -> dict[str, float]:
     contract = with_contract(folded, scale).eval()
     model = _traced(contract, feeds, part)

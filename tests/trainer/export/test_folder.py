@@ -155,6 +155,23 @@ def test_foreign_checkpoints_are_refused_and_nothing_is_written(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.parametrize(("size", "side"), [(None, 256), (128, 128)])
+def test_the_paper_s_network_keeps_the_side_it_was_trained_at(
+    tmp_path: Path, size: int | None, side: int
+) -> None:
+    state = {"network": "ecgan", "ema": small_network("ecgan").state_dict()}
+    config = CONFIGS["ecgan"] | ({} if size is None else {"size": size})
+    save_checkpoint(tmp_path / "x.pt", state | {"config": config})
+    assert read_trained(tmp_path / "x.pt").scale.side == side
+
+
+def test_a_side_that_does_not_divide_the_crop_is_refused(tmp_path: Path) -> None:
+    state = {"network": "ecgan", "ema": small_network("ecgan").state_dict()}
+    save_checkpoint(tmp_path / "x.pt", state | {"config": CONFIGS["ecgan"] | {"size": 96}})
+    with pytest.raises(ModelMismatch, match="trained at 96 px, which does not divide 256"):
+        read_trained(tmp_path / "x.pt")
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
     ours = checkpoint(tmp_path, "segmenter")
     with pytest.raises(OptionError, match=r"pictures are always -1\.\.1") as caught:

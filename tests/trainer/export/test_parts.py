@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -63,10 +65,35 @@ def test_folding_keeps_what_a_network_gives_and_leaves_no_norm(name: str) -> Non
     contract = with_contract(network, RANGES[SYMMETRIC])
     crops = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), dtype=np.uint8)
     inputs = [torch.from_numpy(value) for value in check.make_feeds(contract, crops).values()]
-    folded = fold(network, lambda copy: with_contract(copy, RANGES[SYMMETRIC])(*inputs))
+    folded = fold(network, lambda copy: with_contract(copy, RANGES[SYMMETRIC])(*inputs), 256)
     assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
     found = with_contract(folded, RANGES[SYMMETRIC]).levels(*inputs)
     torch.testing.assert_close(found, contract.levels(*inputs), rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", ["ecgan", "ecgan-baseline"])
+@torch.no_grad()
+def test_the_paper_s_network_paints_at_the_side_it_was_trained_at(name: str) -> None:
+    network, shown = small_network(name), replace(RANGES[SYMMETRIC], side=64)
+    contract = with_contract(network, shown)
+    crops = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    crops = crops.repeat(4, axis=1).repeat(4, axis=2)
+    feeds = check.make_feeds(contract, crops)
+    feeds["mask"] = np.where(np.arange(256)[:, None] >= 128, 255, 0).repeat(256, 1)[None]
+    feeds["mask"] = feeds["mask"].astype(np.uint8)
+    inputs = [torch.from_numpy(value) for value in feeds.values()]
+    found = contract.levels(*inputs)
+    picture = torch.from_numpy(crops[:, ::4, ::4]).permute(0, 3, 1, 2) / 127.5 - 1
+    mask = torch.from_numpy(feeds["mask"][:, None, ::4, ::4]) / 127.5 - 1
+    small = network(torch.cat([picture, mask.expand(-1, 3, -1, -1)], 1), inputs[2])
+    large = torch.nn.functional.interpolate(small, scale_factor=4.0, mode="bilinear")
+    wanted = ((large + 1) * 127.5).clamp(0, 255).permute(0, 2, 3, 1)
+    torch.testing.assert_close(found[:, 128:], wanted[:, 128:], rtol=0, atol=1e-2)
+    assert (found[:, :128] == torch.from_numpy(crops[:, :128])).all()
+    folded = fold(network, lambda copy: with_contract(copy, shown)(*inputs), 64)
+    torch.testing.assert_close(
+        with_contract(folded, shown).levels(*inputs), found, rtol=0, atol=2e-2
+    )
 
 
 class Big(nn.Module):
