@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ecgan_cli import console
+from ecgan_cli import console, main
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 SCRIPT = Path(sys.executable).with_name("ecgan")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Here = Callable[..., tuple[int, str, str]]
+"""Gives exit code, stdout and stderr."""
 
 
 def environment() -> dict[str, str]:
@@ -54,6 +56,22 @@ def ecgan() -> Run:
             timeout=120,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """Run the program in an empty folder inside this process, which has torch loaded."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ecgan", *map(str, arguments)])
+        code = main.run()
+        return code, *capsys.readouterr()
 
     return run
 

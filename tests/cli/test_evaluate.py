@@ -3,34 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ecgan_cli import main
-
-from .conftest import EXAMPLES, Run
+from .conftest import EXAMPLES, Here, Run
 
 PHOTO = EXAMPLES / "astronaut.jpg"
-Here = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    """Runs the program inside this process, which has torch loaded: code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ecgan", "evaluate", *map(str, arguments)])
-        code = main.run()
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_a_photo_is_evaluated_and_shown(
@@ -55,7 +34,7 @@ def test_a_photo_is_evaluated_and_shown(
     assert lines[-1] == str(tmp_path / "out" / "report.html")
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("data:image/jpeg") == 7  # truth, masked, two rows, three floors
-    code, told_again, complained = here(*asked, "-o", tmp_path / "out", "--json")
+    code, told_again, complained = here("evaluate", *asked, "-o", tmp_path / "out", "--json")
     assert code == 0, complained
     document = json.loads(told_again)
     assert document["error"] is None
@@ -90,7 +69,7 @@ def test_a_folder_without_classifier_is_refused_for_machines_too(
     model_folder: Path, here: Here
 ) -> None:
     asked = [PHOTO, "--classifier", model_folder, "--frechet", "classifier", "--json"]
-    code, told, _ = here(*asked)
+    code, told, _ = here("evaluate", *asked)
     assert code == 4
     error = json.loads(told)["error"]
     assert error["message"].startswith("no evaluation classifier in")

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,32 +18,21 @@ from ecgan.engine.types import U8
 from ecgan.trainer.data import load_data
 
 from .conftest import SCRIPT, Run, environment
+from .rafdb import tight_face, write_rafdb
 
 COUNT = 21
-
-
-def tight_face(photo: U8, number: int) -> Image.Image:
-    """The example's face as RAF-DB frames faces, 100x100, each time a little different."""
-    rng = np.random.default_rng(number)
-    x, y = rng.integers(-6, 7, 2)
-    image = Image.fromarray(photo)
-    if number % 2:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        x = photo.shape[1] - 2 * 232 - x  # the face's middle is at 232
-    box = (232 - 62 + x, 88 + y, 232 + 62 + x, 88 + 124 + y)
-    crop = image.crop(tuple(int(v) for v in box)).resize((100, 100))
-    return Image.fromarray((np.asarray(crop) * rng.uniform(0.7, 1.0)).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")
 def rafdb(tmp_path_factory: pytest.TempPathFactory, bare_photo: U8, masked_photo: U8) -> Path:
     """21 faces, three an expression; one wears a mask, one is broken, one shows nobody."""
-    root = tmp_path_factory.mktemp("rafdb") / "basic"
-    folder = root / "Image" / "aligned"
-    folder.mkdir(parents=True)
-    lines = []
-    for number in range(COUNT + 3):
-        name = f"{'test' if number % 5 == 4 else 'train'}_{number:05d}"
+    labels = {
+        f"{'test' if number % 5 == 4 else 'train'}_{number:05d}": number % 7 + 1
+        for number in range(COUNT + 3)
+    }
+    root = tmp_path_factory.mktemp("rafdb")
+    folder = write_rafdb(root / "basic", labels)
+    for number, name in enumerate(labels):
         path = folder / f"{name}_aligned.jpg"
         if number < COUNT:
             tight_face(bare_photo, number).save(path, quality=95)
@@ -54,10 +42,7 @@ def rafdb(tmp_path_factory: pytest.TempPathFactory, bare_photo: U8, masked_photo
             path.write_bytes(b"\xff\xd8\xff broken")
         else:
             Image.new("RGB", (100, 100), (90, 120, 90)).save(path)
-        lines.append(f"{name}.jpg {number % 7 + 1}")
-    (root / "EmoLabel").mkdir()
-    (root / "EmoLabel" / "list_patition_label.txt").write_text("\n".join(lines) + "\n")
-    return root.parent
+    return root
 
 
 def test_rafdb_becomes_faces_that_training_reads(ecgan: Run, rafdb: Path, tmp_path: Path) -> None:
