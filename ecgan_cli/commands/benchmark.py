@@ -8,11 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from ecgan.engine.errors import OptionError, ParityError
 
 from .. import console, options
+from ..options import option
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -31,88 +30,65 @@ _log = logging.getLogger("ecgan.benchmark")
 def command(
     networks: Annotated[
         Literal["all", "paper", "model"],
-        typer.Option(
+        option(
             "--networks",
-            help="paper: the published generator with random weights; model: those of --model.",
-            rich_help_panel=WHAT,
+            "paper: the published generator with random weights; model: those of --model.",
+            WHAT,
         ),
     ] = "all",
     model: options.Model = None,
     row: Annotated[
         list[str] | None,
-        typer.Option(
-            "--row",
-            metavar="NAME",
-            help="Only this row beside torch, such as onnxruntime or tensorrt-fp16; may be repeated.",
-            rich_help_panel=WHAT,
-            show_default="all",
+        option(
+            "--row NAME",
+            "Only this row beside torch, such as onnxruntime or tensorrt-fp16; may be repeated.",
+            WHAT,
+            default="all",
         ),
     ] = None,
     batch: Annotated[
         list[int] | None,
-        typer.Option(
-            "--batch",
-            metavar="N",
-            min=1,
-            max=16,
-            help="Faces a run; may be repeated.",
-            rich_help_panel=WHAT,
-            show_default="1, 4 and 16",
+        option(
+            "--batch N", "Faces a run; may be repeated.", WHAT, default="1, 4 and 16", min=1, max=16
         ),
     ] = None,
     video: Annotated[
         Path | None,
-        typer.Option(
-            "--video",
-            metavar="FILE",
-            help="Take the faces from this video of a masked face, and also measure it from file to file.",
-            rich_help_panel=WHAT,
-            show_default=False,
+        option(
+            "--video FILE",
+            "Take the faces from this video of a masked face, and also measure it from file to file.",
+            WHAT,
         ),
     ] = None,
     threads: options.Threads = None,
     rounds: Annotated[
         int | None,
-        typer.Option(
-            "--rounds",
-            metavar="N",
-            min=1,
-            help="Timed runs of each row, taken in turn.",
-            rich_help_panel=HOW,
-            show_default="30",
-        ),
+        option("--rounds N", "Timed runs of each row, taken in turn.", HOW, default="30", min=1),
     ] = None,
     warmup: Annotated[
         int,
-        typer.Option("--warmup", metavar="N", min=0, help="Runs before them.", rich_help_panel=HOW),
+        option("--warmup N", "Runs before them.", HOW, min=0),
     ] = 3,
     limit: Annotated[
         float,
-        typer.Option(
-            "--limit",
-            metavar="SECONDS",
-            min=1,
-            help="Begin no further round of a batch size after so long.",
-            rich_help_panel=HOW,
+        option(
+            "--limit SECONDS", "Begin no further round of a batch size after so long.", HOW, min=1
         ),
     ] = 60.0,
     quick: Annotated[
         bool,
-        typer.Option(
+        option(
             "--quick",
-            help="A first impression: 5 rounds of one face, 20 frames of a video, nothing that has to be compiled.",
-            rich_help_panel=HOW,
+            "A first impression: 5 rounds of one face, 20 frames of a video, nothing that has to be compiled.",
+            HOW,
         ),
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Write benchmark.json, benchmark.md and benchmark.png there.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
+        option(
+            "--output -o FOLDER",
+            "Write benchmark.json, benchmark.md and benchmark.png there.",
+            options.OUTPUT,
         ),
     ] = None,
     as_json: options.Json = False,

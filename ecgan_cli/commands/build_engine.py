@@ -12,6 +12,7 @@ import typer
 from ecgan.engine.errors import EcganError
 
 from .. import console, options
+from ..options import option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,91 +35,73 @@ def command(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="A file for one model, else a folder. Each engine gets a .json beside it.",
-            rich_help_panel=options.OUTPUT,
-            show_default="NAME.engine where ecgan unmask finds it",
+        option(
+            "--output -o PATH",
+            "A file for one model, else a folder. Each engine gets a .json beside it.",
+            options.OUTPUT,
+            default="NAME.engine where ecgan unmask finds it",
         ),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option(
-            "--overwrite", help="Replace engines that exist.", rich_help_panel=options.OUTPUT
-        ),
+        option("--overwrite", "Replace engines that exist.", options.OUTPUT),
     ] = False,
     precision: Annotated[
         Literal["fp32", "fp16"] | None,
-        typer.Option(
+        option(
             "--precision",
-            help="Numbers the networks compute with; a file that computes in others is refused.",
-            show_default="fp32; of a file, its own",
+            "Numbers the networks compute with; a file that computes in others is refused.",
+            default="fp32; of a file, its own",
         ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target",
-            metavar="GPUS",
-            help="current: the GPU here; portable: all that can be; or compute capabilities, as in sm86,sm89.",
-            show_default="current, without a GPU portable",
+        option(
+            "--target GPUS",
+            "current: the GPU here; portable: all that can be; or compute capabilities, as in sm86,sm89.",
+            default="current, without a GPU portable",
         ),
     ] = None,
     flavour: Annotated[
         Literal["auto", "tensorrt", "rtx"],
-        typer.Option(
-            "--flavour",
-            help="tensorrt builds on and for a GPU; rtx, TensorRT for RTX, without one too.",
+        option(
+            "--flavour", "tensorrt builds on and for a GPU; rtx, TensorRT for RTX, without one too."
         ),
     ] = "auto",
     min_batch: Annotated[
         int,
-        typer.Option(
-            "--min-batch",
-            metavar="N",
-            help="Fewest faces at once.",
-            rich_help_panel=BATCHES,
-        ),
+        option("--min-batch N", "Fewest faces at once.", BATCHES),
     ] = 1,
     opt_batch: Annotated[
         int | None,
-        typer.Option(
-            "--opt-batch",
-            metavar="N",
-            help="Faces at once that it is fastest for.",
-            rich_help_panel=BATCHES,
-            show_default="4, or the nearest that is allowed",
+        option(
+            "--opt-batch N",
+            "Faces at once that it is fastest for.",
+            BATCHES,
+            default="4, or the nearest that is allowed",
         ),
     ] = None,
     max_batch: Annotated[
         int,
-        typer.Option(
-            "--max-batch",
-            metavar="N",
-            help="Most faces at once; more takes more of the GPU's memory.",
-            rich_help_panel=BATCHES,
+        option(
+            "--max-batch N", "Most faces at once; more takes more of the GPU's memory.", BATCHES
         ),
     ] = 16,
     workspace: Annotated[
         int,
-        typer.Option(
-            "--workspace",
-            metavar="MIB",
+        option(
+            "--workspace MIB",
+            "Most GPU memory that a layer may take for scratch.",
+            options.RUNTIME,
             min=1,
-            help="Most GPU memory that a layer may take for scratch.",
-            rich_help_panel=options.RUNTIME,
         ),
     ] = 1024,
     timing_cache: Annotated[
         Path | None,
-        typer.Option(
-            "--timing-cache",
-            metavar="FILE",
-            help="Kernel timings to begin with and to add to, for a quicker build; tensorrt only.",
-            rich_help_panel=options.RUNTIME,
-            show_default=False,
+        option(
+            "--timing-cache FILE",
+            "Kernel timings to begin with and to add to, for a quicker build; tensorrt only.",
+            options.RUNTIME,
         ),
     ] = None,
     as_json: options.Json = False,

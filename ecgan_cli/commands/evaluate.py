@@ -10,6 +10,7 @@ import typer
 from ecgan.engine.errors import EcganError, OptionError
 
 from .. import console, options
+from ..options import option
 
 if TYPE_CHECKING:
     from ecgan.trainer.evaluate import EvaluateOptions, Report
@@ -23,127 +24,94 @@ def command(
         typer.Argument(
             metavar="DATA",
             help="Bare faces: a folder that ecgan prepare wrote, a table of faces, or any data it reads.",
-            show_default=False,
         ),
     ],
     models: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="PATH",
-            help="Folder of networks, ONNX file of one, or checkpoint; may be repeated.",
-            rich_help_panel=options.RUNTIME,
-            show_default="those that ship",
+        option(
+            "--model -m PATH",
+            "Folder of networks, ONNX file of one, or checkpoint; may be repeated.",
+            options.RUNTIME,
+            default="those that ship",
         ),
     ] = None,
     split: Annotated[
         Literal["train", "val", "test", "all"] | None,
-        typer.Option(
-            "--split",
-            help="Which faces.",
-            show_default="val; all of pictures that were not prepared",
-        ),
+        option("--split", "Which faces.", default="val; all of pictures that were not prepared"),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            "--limit",
-            metavar="N",
-            min=1,
-            help="Faces at most, evenly spread.",
-            show_default="all",
-        ),
+        option("--limit N", "Faces at most, evenly spread.", default="all", min=1),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Gets report.html, figures.json and the matrices; an evaluation stopped there goes on.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
+        option(
+            "--output -o FOLDER",
+            "Gets report.html, figures.json and the matrices; an evaluation stopped there goes on.",
+            options.OUTPUT,
         ),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option(
-            "--overwrite",
-            help="Replace what another evaluation left in that folder.",
-            rich_help_panel=options.OUTPUT,
+        option(
+            "--overwrite", "Replace what another evaluation left in that folder.", options.OUTPUT
         ),
     ] = False,
     faces: Annotated[
         int,
-        typer.Option(
-            "--faces",
-            metavar="N",
+        option(
+            "--faces N",
+            "Faces to show in the report, and half as many of the worst.",
+            options.OUTPUT,
             min=0,
-            help="Faces to show in the report, and half as many of the worst.",
-            rich_help_panel=options.OUTPUT,
         ),
     ] = 12,
     masks: Annotated[
         int,
-        typer.Option(
-            "--masks", metavar="N", min=1, help="Masks drawn on each face.", rich_help_panel=WHAT
-        ),
+        option("--masks N", "Masks drawn on each face.", WHAT, min=1),
     ] = 1,
     expressions: Annotated[
         bool,
-        typer.Option(
+        option(
             "--expressions/--no-expressions",
-            help="Ask for each of the seven and read the results.",
-            rich_help_panel=WHAT,
+            "Ask for each of the seven and read the results.",
+            WHAT,
         ),
     ] = True,
     intensity: Annotated[
         bool,
-        typer.Option(
-            "--intensity",
-            help="Ask for each also at half and at one and a half of its strength.",
-            rich_help_panel=WHAT,
+        option(
+            "--intensity", "Ask for each also at half and at one and a half of its strength.", WHAT
         ),
     ] = False,
     frechet: Annotated[
         list[str] | None,
-        typer.Option(
-            "--frechet",
-            metavar="NAME",
-            help="Frechet distance on classifier, identity, inception=FILE or vgg19=FILE; may be repeated.",
-            rich_help_panel=WHAT,
-            show_default=False,
+        option(
+            "--frechet NAME",
+            "Frechet distance on classifier, identity, inception=FILE or vgg19=FILE; may be repeated.",
+            WHAT,
         ),
     ] = None,
     distance: Annotated[
         str | None,
-        typer.Option(
-            "--distance",
-            metavar="NAME=FILE",
-            help="Feature distance by lpips-alex, lpips-vgg or mobilenet-v2.",
-            rich_help_panel=WHAT,
-            show_default="mobilenet-v2 of --teachers",
+        option(
+            "--distance NAME=FILE",
+            "Feature distance by lpips-alex, lpips-vgg or mobilenet-v2.",
+            WHAT,
+            default="mobilenet-v2 of --teachers",
         ),
     ] = None,
     teachers: Annotated[
         Path | None,
-        typer.Option(
-            "--teachers",
-            metavar="FOLDER",
-            help="Feature networks for identity and distance.",
-            rich_help_panel=WHAT,
-            show_default=False,
-        ),
+        option("--teachers FOLDER", "Feature networks for identity and distance.", WHAT),
     ] = None,
     classifier: Annotated[
         Path | None,
-        typer.Option(
-            "--classifier",
-            metavar="FOLDER",
-            help="Folder whose manifest has the network that reads expressions.",
-            rich_help_panel=WHAT,
-            show_default="the one that ships",
+        option(
+            "--classifier FOLDER",
+            "Folder whose manifest has the network that reads expressions.",
+            WHAT,
+            default="the one that ships",
         ),
     ] = None,
     device: options.Device = "auto",

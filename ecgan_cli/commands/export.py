@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from .. import console, options
+from ..options import option
 
 
 def command(
@@ -16,49 +17,38 @@ def command(
         typer.Argument(
             metavar="CHECKPOINT",
             help="Written by ecgan train, or by the paper's own code.",
-            show_default=False,
         ),
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Gets the model, and its entry in manifest.json.",
-            show_default=False,
-        ),
+        option("--output -o FOLDER", "Gets the model, and its entry in manifest.json."),
     ],
     licence: Annotated[
         str,
-        typer.Option("--licence", metavar="TEXT", help="Terms on which others may use the result."),
+        option("--licence TEXT", "Terms on which others may use the result."),
     ] = "unstated",
     check: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--check",
-            metavar="PHOTO",
-            help="Photo of faces to check the files on; may be repeated.",
-            show_default="faces of the run's own data",
+        option(
+            "--check PHOTO",
+            "Photo of faces to check the files on; may be repeated.",
+            default="faces of the run's own data",
         ),
     ] = None,
     input_range: Annotated[
         Literal["-1..1", "imagenet"],
-        typer.Option(
-            "--input-range",
-            help="What pictures were in training; the paper's data set gives imagenet.",
+        option(
+            "--input-range", "What pictures were in training; the paper's data set gives imagenet."
         ),
     ] = "-1..1",
     fp32_only: Annotated[
-        bool, typer.Option("--fp32-only", help="Leave out the file for --precision fp16.")
+        bool, option("--fp32-only", "Leave out the file for --precision fp16.")
     ] = False,
     small: Annotated[
         Path | None,
-        typer.Option(
-            "--small-checkpoint",
-            metavar="FILE",
-            help="Also write a small checkpoint that ecgan train --start takes.",
-            show_default=False,
+        option(
+            "--small-checkpoint FILE",
+            "Also write a small checkpoint that ecgan train --start takes.",
         ),
     ] = None,
     as_json: options.Json = False,

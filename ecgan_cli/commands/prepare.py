@@ -11,6 +11,7 @@ import typer
 from ecgan.engine.errors import EcganError, OptionError
 
 from .. import console, options
+from ..options import option
 
 if TYPE_CHECKING:
     from ecgan.engine.pipeline import Unmasker
@@ -23,52 +24,41 @@ def command(
         typer.Argument(
             metavar="[INPUT]...",
             help="Data: a folder of photos, a folder a class, a labelled CSV, tar files, RAF-DB; READER:PATH where the form is not plain, as in rafdb:RAF-DB/basic.",
-            show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Gets faces/faces.csv with tar files, sheet.png, dropped.csv; a run found there goes on.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
+        option(
+            "--output -o FOLDER",
+            "Gets faces/faces.csv with tar files, sheet.png, dropped.csv; a run found there goes on.",
+            options.OUTPUT,
         ),
     ] = None,
     mask_sheet: Annotated[
         Path | None,
-        typer.Option(
-            "--mask-sheet",
-            metavar="FILE",
-            help="Only write a PNG of every drawn mask on one face: the first of INPUT, or the example's.",
-            rich_help_panel=options.OUTPUT,
-            show_default=False,
+        option(
+            "--mask-sheet FILE",
+            "Only write a PNG of every drawn mask on one face: the first of INPUT, or the example's.",
+            options.OUTPUT,
         ),
     ] = None,
     faces: Annotated[
         Literal["largest", "all"],
-        typer.Option("--faces", help="Faces of a picture to take.", rich_help_panel=options.FACES),
+        option("--faces", "Faces of a picture to take.", options.FACES),
     ] = "largest",
     min_face: Annotated[
         int,
-        typer.Option(
-            "--min-face",
-            metavar="PIXELS",
-            min=1,
-            help="Drop faces that are not as high as this.",
-            rich_help_panel=options.FACES,
+        option(
+            "--min-face PIXELS", "Drop faces that are not as high as this.", options.FACES, min=1
         ),
     ] = 48,
     person: Annotated[
         str | None,
-        typer.Option(
-            "--person",
-            metavar="REGEX",
-            help="Finds the person's name in a picture's, so that nobody is in two splits: '^([A-Z]+)[.]'.",
-            rich_help_panel=options.FACES,
-            show_default="each picture another person, unless the data says",
+        option(
+            "--person REGEX",
+            "Finds the person's name in a picture's, so that nobody is in two splits: '^([A-Z]+)[.]'.",
+            options.FACES,
+            default="each picture another person, unless the data says",
         ),
     ] = None,
     threads: options.Threads = None,

@@ -12,6 +12,7 @@ from ecgan.engine.errors import OptionError
 
 from .. import console, options
 from ..interrupts import GracefulStop
+from ..options import option
 
 if TYPE_CHECKING:
     from ecgan.trainer.dry_run import DryRun
@@ -35,189 +36,108 @@ def command(
     ] = None,
     run_dir: Annotated[
         Path | None,
-        typer.Option(
-            "--run-dir",
-            metavar="FOLDER",
-            help="Gets checkpoints, figures and pictures; a run found there goes on.",
-            show_default=False,
+        option(
+            "--run-dir FOLDER", "Gets checkpoints, figures and pictures; a run found there goes on."
         ),
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME",
-            help="fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); paper or tiny (the others).",
-            rich_help_panel=PLAN,
-            show_default="the first",
+        option(
+            "--preset NAME",
+            "fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); paper or tiny (the others).",
+            PLAN,
+            default="the first",
         ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
-            "--config",
-            metavar="FILE",
-            help="TOML file whose keys win over the preset's; a table named like a stage is for that one alone.",
-            rich_help_panel=PLAN,
-            show_default=False,
+        option(
+            "--config FILE",
+            "TOML file whose keys win over the preset's; a table named like a stage is for that one alone.",
+            PLAN,
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(
-            "--data",
-            metavar="DATA",
-            help="Folder of ecgan prepare, or several as A,B=0.5 with how often each comes.",
-            rich_help_panel=PLAN,
-            show_default=False,
+        option(
+            "--data DATA",
+            "Folder of ecgan prepare, or several as A,B=0.5 with how often each comes.",
+            PLAN,
         ),
     ] = None,
     teachers: Annotated[
         str | None,
-        typer.Option(
-            "--teachers",
-            metavar="FOLDER",
-            help="Feature networks for the losses; '' to do without.",
-            rich_help_panel=PLAN,
-            show_default=False,
-        ),
+        option("--teachers FOLDER", "Feature networks for the losses; '' to do without.", PLAN),
     ] = None,
     photos: Annotated[
         str | None,
-        typer.Option(
-            "--photos",
-            metavar="FOLDER",
-            help="Photos of people who wear masks, for the segmenter's second stage.",
-            rich_help_panel=PLAN,
-            show_default=False,
+        option(
+            "--photos FOLDER",
+            "Photos of people who wear masks, for the segmenter's second stage.",
+            PLAN,
         ),
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(
-            "--start",
-            metavar="CHECKPOINT",
-            help="Begin with these weights: a checkpoint, or the folder of another run.",
-            rich_help_panel=PLAN,
-            show_default=False,
+        option(
+            "--start CHECKPOINT",
+            "Begin with these weights: a checkpoint, or the folder of another run.",
+            PLAN,
         ),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(
-            "--samples",
-            metavar="N",
-            min=1,
-            help="Length of the run, or of each of its stages.",
-            rich_help_panel=PLAN,
-            show_default=False,
-        ),
+        option("--samples N", "Length of the run, or of each of its stages.", PLAN, min=1),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(
-            "--batch",
-            metavar="N",
-            min=1,
-            help="Samples a step, over all processes.",
-            rich_help_panel=PLAN,
-            show_default=False,
-        ),
+        option("--batch N", "Samples a step, over all processes.", PLAN, min=1),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(
-            "--seed",
-            metavar="N",
-            min=0,
-            help="The same seed trains the same weights.",
-            rich_help_panel=PLAN,
-            show_default=False,
-        ),
+        option("--seed N", "The same seed trains the same weights.", PLAN, min=0),
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda"] | None,
-        typer.Option(
-            "--device",
-            help="auto takes a GPU where there is one.",
-            rich_help_panel=WHERE,
-            show_default=False,
-        ),
+        option("--device", "auto takes a GPU where there is one.", WHERE),
     ] = None,
     devices: Annotated[
         int | None,
-        typer.Option(
-            "--devices",
-            metavar="N",
-            min=1,
-            help="GPUs, or processes on the CPU, that share each batch.",
-            rich_help_panel=WHERE,
-            show_default=False,
+        option(
+            "--devices N", "GPUs, or processes on the CPU, that share each batch.", WHERE, min=1
         ),
     ] = None,
     nodes: Annotated[
         int | None,
-        typer.Option(
-            "--nodes",
-            metavar="N",
-            min=1,
-            help="Machines; Slurm and torchrun are understood.",
-            rich_help_panel=WHERE,
-            show_default=False,
-        ),
+        option("--nodes N", "Machines; Slurm and torchrun are understood.", WHERE, min=1),
     ] = None,
     precision: Annotated[
         Literal["bf16", "fp32"] | None,
-        typer.Option(
-            "--precision",
-            help="bf16 where that does no harm, or fp32 everywhere.",
-            rich_help_panel=WHERE,
-            show_default=False,
-        ),
+        option("--precision", "bf16 where that does no harm, or fp32 everywhere.", WHERE),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
-            "--threads",
-            metavar="N",
-            min=0,
-            help="CPU threads of the arithmetic; 0 leaves it to torch.",
-            rich_help_panel=WHERE,
-            show_default=False,
-        ),
+        option("--threads N", "CPU threads of the arithmetic; 0 leaves it to torch.", WHERE, min=0),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers",
-            metavar="N",
-            min=0,
-            help="Processes that draw samples, for a GPU; 0 for a thread.",
-            rich_help_panel=WHERE,
-            show_default=False,
+        option(
+            "--workers N", "Processes that draw samples, for a GPU; 0 for a thread.", WHERE, min=0
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run",
-            "-n",
-            help="Print parameters, GFLOP, memory and speed by a few real steps; keep nothing.",
-            rich_help_panel=LOOK,
+        option(
+            "--dry-run -n",
+            "Print parameters, GFLOP, memory and speed by a few real steps; keep nothing.",
+            LOOK,
         ),
     ] = False,
     print_config: Annotated[
         bool,
-        typer.Option(
-            "--print-config",
-            help="Print all values as TOML that --config takes, and end.",
-            rich_help_panel=LOOK,
-        ),
+        option("--print-config", "Print all values as TOML that --config takes, and end.", LOOK),
     ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", help="With --dry-run: print JSON.", rich_help_panel=LOOK),
-    ] = False,
+    as_json: Annotated[bool, option("--json", "With --dry-run: print JSON.", LOOK)] = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
