@@ -114,7 +114,8 @@ class PaperRecipe(Recipe[PaperConfig]):
             "mask": config.discriminator_rate,
         }
         self.optimizers = {
-            name: torch.optim.Adam(module.parameters(), rates[name])
+            # fused: at 56 million weights the plain one takes a quarter of a step on a CPU
+            name: torch.optim.Adam(module.parameters(), rates[name], fused=True)
             for name, module in self.modules.items()
         }
         if config.weight_perceptual and (config.feature_weights or config.teachers):
