@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ RUNTIMES = (
     "cuda-python",
 )
 CPUINFO = Path("/proc/cpuinfo")
-STATUS = Path("/proc/self/status")
 
 
 def machine_line() -> str:
@@ -49,17 +46,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version for name in RUNTIMES if (version := _version(name))},
     }
-
-
-def peak_mib() -> float:
-    """Largest resident memory of this process so far, in MiB."""
-    if STATUS.is_file():
-        for line in STATUS.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**10
-    # a process begins with the peak of the one that started it, so this is only the second choice
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def _gpu() -> dict[str, str] | None:

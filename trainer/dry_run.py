@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from ecgan.engine.memory import MIB, peak_memory_mib
 
 from .data.stream import BATCHES_AHEAD, Batch
 from .loop import Loop
@@ -42,7 +42,8 @@ class DryRun:
         samples: Length of the run.
         batch: Samples a step.
         device: What it ran on.
-        memory_mib: Most that was taken: of the GPU's memory, or by the process.
+        memory_mib: Most that was taken: of the GPU's memory, or by the process; 0 where the system
+            does not tell.
         real_per_s: Samples a second with samples drawn as in training.
         fixed_per_s: Samples a second with the same batch again and again.
         draw_ms: To draw one sample, on one core.
@@ -147,6 +148,5 @@ def _draw_ms(draw: Callable[[int], Any], count: int = 24) -> float:
 
 def _memory_mib(device: torch.device) -> int:
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) >> 20
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20
+        return torch.cuda.max_memory_allocated(device) // MIB
+    return round(peak_memory_mib())

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from ecgan.engine.errors import EcganError
+from ecgan.engine.memory import peak_memory_mib
 from ecgan.trainer.torch_backend import register
 
-from ..machine import peak_mib
 from .rows import Row
 from .work import Feeds, Work, run_apart, run_chain
 
@@ -163,7 +163,7 @@ class _Running:
 
     def peak_mib(self) -> float:
         """Largest resident memory of the process so far."""
-        return peak_mib()
+        return peak_memory_mib()
 
     def video(self, video: Path, target: Path, frames: int | None) -> dict[str, Any]:
         """One pass over a video by the whole of ``ecgan unmask``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..errors import BackendUnavailable
 from ..media.output import write_atomic
+from ..memory import MIB, peak_memory_mib
 from .driver import Gpu, find_gpu
 from .explain import explain
 from .flavour import AUTO, RTX, Flavour, load_flavour
@@ -42,7 +42,6 @@ from .versions import (
     without_turing,
 )
 
-MIB = 1 << 20
 OPT_BATCH = 4
 """Batch that an engine is fastest for where nobody says: a group of people in a frame."""
 
@@ -159,16 +158,6 @@ def build_engine(
     write_atomic(target, plan)
     sidecar.save(target)
     return sidecar
-
-
-def peak_memory_mib() -> float:
-    """Most memory that this process has had in use, in MiB; 0 on Windows, which does not tell."""
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / MIB if sys.platform == "darwin" else peak / 1024
 
 
 def _answering_gpu() -> Gpu | None:
