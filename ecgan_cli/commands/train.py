@@ -193,6 +193,7 @@ def _show(found: list[DryRun], as_json: bool) -> None:
 def _lines(one: DryRun) -> list[tuple[str, str]]:
     share = one.real_per_s / one.fixed_per_s
     hours = one.samples / one.real_per_s / 3600
+    memory = f"{one.memory_mib} MiB at most" if one.memory_mib else "unknown"
     return [
         ("network", f"{one.name}, on {one.device}"),
         (
@@ -200,7 +201,7 @@ def _lines(one: DryRun) -> list[tuple[str, str]]:
             f"{one.parameters / 1e6:.2f} M, {one.all_parameters / 1e6:.2f} M with all that learns",
         ),
         ("forward", f"{one.gflop:.1f} GFLOP for one face of {one.side}x{one.side} px"),
-        ("memory", f"{one.memory_mib} MiB at most, batch {one.batch}"),
+        ("memory", f"{memory}, batch {one.batch}"),
         (
             "speed",
             f"{one.real_per_s:.2f} samples/s; {one.fixed_per_s:.2f} with a fixed batch ({share:.2f})",
