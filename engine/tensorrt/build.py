@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import BackendUnavailable
 from ..media.output import write_atomic
@@ -45,6 +45,8 @@ from .versions import (
 OPT_BATCH = 4
 """Batch that an engine is fastest for where nobody says: a group of people in a frame."""
 
+T = TypeVar("T")
+
 Opener = Callable[[Path, bytes], AbstractContextManager[Run]]
 """Loads an engine, given its path to be and its bytes; the context is what runs it."""
 
@@ -64,6 +66,7 @@ class BuildOptions:
         max_batch: Largest batch, at most 16.
         workspace_mib: Most memory that one layer may take for scratch, in MiB.
         timing_cache: File of timings to begin with and to add to; full TensorRT only.
+        gpu: Number of the GPU that "current" stands for.
     """
 
     flavour: str = AUTO
@@ -74,6 +77,7 @@ class BuildOptions:
     max_batch: int = 16
     workspace_mib: int = 1024
     timing_cache: Path | None = None
+    gpu: int = 0
 
     @property
     def builder(self) -> str:
@@ -123,11 +127,11 @@ def build_engine(
     """
     check_batches(*options.batches)
     flavour = load_flavour(options.builder)
-    gpu = _answering_gpu()
+    gpu = _answering_gpu(options.gpu)
     targets = choose_targets(flavour, options.target, gpu)
     content = read_model(onnx)
     started = time.perf_counter()
-    build = _Build(flavour, options, content, onnx)
+    build = _apart(lambda: _Build(flavour, options, content, onnx))
     if options.target == PORTABLE or (options.target is None and gpu is None):
         targets = without_turing(flavour, targets, build.layers, onnx)
     plan = build.run(targets, progress)
@@ -160,11 +164,28 @@ def build_engine(
     return sidecar
 
 
-def _answering_gpu() -> Gpu | None:
+def _answering_gpu(index: int) -> Gpu | None:
     try:
-        return find_gpu()
+        return find_gpu(index)
     except BackendUnavailable:
         return None
+
+
+def _apart(call: Callable[[], T], stop: Callable[[BaseException], None] | None = None) -> T:
+    """Let a thread work. Signals then reach this one, not a callback that TensorRT deafens.
+
+    Args:
+        call: The work.
+        stop: Is told what ends the waiting, to end the work as well; without it, it is waited for.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(call)
+        try:
+            return work.result()
+        except BaseException as error:
+            if stop is not None:
+                stop(error)
+            raise
 
 
 class _Build:
@@ -191,27 +212,21 @@ class _Build:
     def run(self, targets: list[str], progress: BuildProgress | None) -> bytes:
         """Build for targets as ``choose_targets`` gives them, and return the engine's bytes."""
         with listening() as said:
-            config = self._configure(targets, said)
+            config = _apart(lambda: self._configure(targets, said))
             monitor = make_monitor(self._flavour, progress)
             config.progress_monitor = monitor
-            plan = self._wait_for_plan(config, monitor)
+
+            def stop(error: BaseException) -> None:
+                monitor.stopped = monitor.stopped or error
+
+            build = self._builder.build_serialized_network
+            plan = _apart(lambda: build(self._model.network, config), stop)
         if monitor.stopped is not None:
             raise monitor.stopped
         if plan is None:
             raise explain(said.errors, self._onnx)
         save_timing_cache(config, self._options.timing_cache)
         return bytes(plan)
-
-    def _wait_for_plan(self, config: Any, monitor: Any) -> Any:
-        """Let a thread build. Signals then reach this one, not a callback that TensorRT deafens."""
-        with ThreadPoolExecutor(1) as pool:
-            call = self._builder.build_serialized_network
-            building = pool.submit(call, self._model.network, config)
-            try:
-                return building.result()
-            except BaseException as error:
-                monitor.stopped = monitor.stopped or error
-                raise
 
     def _make_builder(self) -> Any:
         with listening() as said:

@@ -21,6 +21,7 @@ from .flavour import RTX, Flavour
 from .network import read_model
 from .sidecar import Sidecar, sidecar_path
 from .sources import SUFFIX
+from .versions import CURRENT
 
 _logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class EngineCache:
         folder: Path | None = None,
     ) -> None:
         self._flavour, self._gpu, self._build = flavour, gpu, build
-        self._options = options or BuildOptions(flavour=flavour.name, target="current")
+        self._options = options or BuildOptions(flavour=flavour.name, target=CURRENT, gpu=gpu.index)
         self._folder = folder or engine_folder()
 
     def path_of(self, onnx: Path, content: bytes) -> Path:
@@ -142,6 +143,10 @@ class EngineCache:
                 capability=self._gpu.capability,
                 onnx_sha256=onnx_sha256,
             )
+            if sidecar.min_batch > 1:
+                raise ModelMismatch(
+                    f"engine '{path}' takes {sidecar.min_batch} faces at least, not one"
+                )
         except (ModelMismatch, ModelMissing, InputError) as error:
             pass_over(error)
             return None

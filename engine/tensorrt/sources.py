@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import OptionError
 from ..media.output import check_output
 from ..models.manifest import MANIFEST_NAME, ModelEntry, load_manifest
-from ..models.store import DETECTOR, model_folder, verified_path
+from ..models.store import GENERATOR, SEGMENTER, model_folder, verified_path
 from .network import FP32
 
 SUFFIX = ".engine"
@@ -103,8 +103,9 @@ def _by_name(name: str, precision: str | None) -> Source:
 
 
 def _buildable(folder: Path) -> list[ModelEntry]:
-    """All but detectors, whose inputs have no fixed size."""
-    return [entry for entry in load_manifest(folder).models if entry.kind != DETECTOR]
+    """What `--backend tensorrt` runs."""
+    kinds = (SEGMENTER, GENERATOR)
+    return [entry for entry in load_manifest(folder).models if entry.kind in kinds]
 
 
 def _of_entry(folder: Path, entry: ModelEntry, precision: str | None) -> Source:

@@ -151,7 +151,7 @@ def opener_of(model: Path, opened: list[bytes], error: int) -> Opener:
 @pytest.fixture
 def ada(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = Gpu(0, "GPU of the test", (8, 9), (13, 0))
-    monkeypatch.setattr(build, "find_gpu", lambda: gpu)
+    monkeypatch.setattr(build, "find_gpu", lambda index: gpu)
 
 
 @pytest.mark.usefixtures("ada")
@@ -184,6 +184,16 @@ def test_an_engine_for_other_gpus_is_not_run(full_model: Path, tmp_path: Path) -
     assert (made.parity, opened) == ({}, [])
 
 
+def test_current_is_the_gpu_that_was_asked_for(
+    full_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = [Gpu(0, "first", (8, 6), (13, 0)), Gpu(1, "second", (8, 9), (13, 0))]
+    monkeypatch.setattr(build, "find_gpu", gpus.__getitem__)
+    options = BuildOptions(flavour="rtx", target="current", gpu=1)
+    made = build_engine(full_model, tmp_path / "a.engine", options)
+    assert (made.targets, made.device) == (["sm89"], "second")
+
+
 # --- the branch of full TensorRT, run by the library that is here --------------------------------
 
 
@@ -193,7 +203,7 @@ def full_tensorrt(rtx: Flavour, monkeypatch: pytest.MonkeyPatch) -> None:
     flavour = Flavour(TENSORRT, "11.4", rtx.module)
     gpu = Gpu(0, "GPU of the test", (9, 0), (13, 0))
     monkeypatch.setattr(build, "load_flavour", lambda name: flavour)
-    monkeypatch.setattr(build, "find_gpu", lambda: gpu)
+    monkeypatch.setattr(build, "find_gpu", lambda index: gpu)
 
 
 @pytest.mark.usefixtures("full_tensorrt")
@@ -277,7 +287,7 @@ def test_requests_that_cannot_be(
 def test_current_needs_a_gpu(
     full_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none() -> Gpu:
+    def none(index: int) -> Gpu:
         raise BackendUnavailable("no NVIDIA driver was found")
 
     monkeypatch.setattr(build, "find_gpu", none)
@@ -360,7 +370,7 @@ def test_an_exception_stops_the_build(
 
 
 INTERRUPTED = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 from pathlib import Path
 from ecgan.engine.tensorrt.build import BuildOptions, build_engine
 
@@ -373,6 +383,9 @@ try:
         build_engine(model, folder / f"{number}.engine", BuildOptions(flavour="rtx", target="sm86"))
 except KeyboardInterrupt:
     timer.join()
+    patience = time.monotonic() + 5  # the signal may have come while a finished thread was joined
+    while threading.active_count() > threads and time.monotonic() < patience:
+        time.sleep(0.01)
     print("stopped", threading.active_count() - threads)
 """
 

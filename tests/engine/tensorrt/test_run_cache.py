@@ -176,6 +176,15 @@ def test_one_beside_the_model_comes_first(
     assert here.built == ["net.onnx"]
 
 
+def test_one_that_takes_no_single_face_is_passed_over(
+    here: StandIn, onnx: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_build(onnx, onnx.with_suffix(".engine"), BuildOptions(flavour="rtx", min_batch=2))
+    start(here, onnx)
+    assert here.built == ["net.onnx"]
+    assert "takes 2 faces at least, not one; it is not used" in caplog.text
+
+
 def test_another_of_anything_is_another_engine(tmp_path: Path, onnx: Path) -> None:
     flavour = fake_flavour(FakeDevice())
     content = onnx.read_bytes()
