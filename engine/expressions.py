@@ -7,6 +7,7 @@ The order is RAF-DB's. A request is a name (``happy``), a blend (``happy:0.7,sur
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -103,3 +104,22 @@ def expression_weights(request: str, intensity: float = 1.0) -> F32:
     if total <= 0:
         raise OptionError(f"the weights of '{request}' sum to nothing")
     return (weights * np.float32(intensity / total)).astype(np.float32)
+
+
+def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:
+    """Weights per face number; 0 is every other face.
+
+    Intensity says nothing to ``auto``: a mistake where all is ``auto``, but not where one face is.
+    """
+    if any(means(request, ALL) for request in requests.values()):
+        raise OptionError(
+            f"expression '{ALL}' is seven pictures, expected one expression",
+            hint="call once per name of ecgan.engine.expressions.EXPRESSIONS",
+        )
+    is_auto = {number: means(text, AUTO) for number, text in requests.items()}
+    return {
+        number: expression_weights(
+            text, 1.0 if is_auto[number] and not all(is_auto.values()) else intensity
+        )
+        for number, text in requests.items()
+    }

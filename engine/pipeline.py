@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
-from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
-from .backends import BACKENDS, Backend, file_and_options, makers
-from .backends.ort import OrtBackend
 from .composite import apply_patches, make_patch, paint_mask, union_alpha
-from .contract import BATCH_MAX
-from .detect import DETECTORS, Detector
-from .edge import grow_to_edge
-from .errors import InputError, OptionError
-from .expressions import ALL, AUTO, expression_weights, means
-from .face_area import is_cut_off, own_covering, share_mask
-from .generate import Generator
-from .models import GENERATOR, SEGMENTER, ModelEntry, load_manifest, model_folder, verified_path
-from .segment import Segmenter
+from .crops import crops_under, crops_with_coverings
+from .errors import InputError
+from .expressions import AUTO, face_weights
+from .networks import Networks
 from .selection import select
 from .smoothing import LightSmoother
-from .types import CROP_SIZE, F32, U8, Face, FaceCrop, FaceResult, FaceStatus, Patch, Result
-
-ZOOM_STEP, ZOOM_STEPS = 0.86, 2
-"""By how much, and how often, a face is made smaller whose mask does not fit into the crop."""
+from .types import F32, U8, Face, FaceCrop, FaceResult, FaceStatus, Patch, Result
 
 
-class Unmasker:
+class Unmasker(Networks):
     """Takes the masks off the faces of a picture.
 
         from ecgan.engine.pipeline import Unmasker
@@ -39,95 +24,8 @@ class Unmasker:
         with Unmasker() as unmasker:
             picture = unmasker.unmask(frame, "happy").image
 
-    Networks are opened on first use and their hashes verified. Every method may be called from
-    several threads at once.
-
-    Args:
-        models: Folder with ``manifest.json`` and the model files; None for those that ship.
-        backend: Registry name of the runtime for segmenter and generator.
-        device: "auto", "cpu" or "cuda:N"; a device that cannot be had is an error. With another
-            backend than onnxruntime, the detector takes a card only where onnxruntime works on one.
-        detector: Registry name of the face detector.
-        threads: Threads for each network; None for one per core.
-        precision: "fp32", or another for which the models have files.
-        detector_options: Further arguments of the detector, such as ``score`` or ``path``.
-        batch: Most faces that a network is given at once, 1 to 16; None for 16. A video then goes
-            through the networks by so many pictures at once; None for one at a time.
-
-    Raises:
-        OptionError: An unknown backend or detector; a precision without a file on first use.
-        ModelMissing: The folder holds no manifest, or it names no segmenter or generator.
-        ModelMismatch: The manifest cannot be read.
+    Arguments are those of ``Networks``. Every method may be called from several threads at once.
     """
-
-    def __init__(
-        self,
-        *,
-        models: Path | None = None,
-        backend: str = "onnxruntime",
-        device: str = "auto",
-        detector: str = "retinaface",
-        threads: int | None = None,
-        precision: str = "fp32",
-        detector_options: Mapping[str, Any] | None = None,
-        batch: int | None = None,
-    ) -> None:
-        if batch is not None and not 1 <= batch <= BATCH_MAX:
-            raise OptionError(f"batch '{batch}' is not in the range 1 to {BATCH_MAX}")
-        self._folder = models or model_folder()
-        manifest = load_manifest(self._folder)
-        self._entries = {kind: manifest.of_kind(kind) for kind in (SEGMENTER, GENERATOR)}
-        self._backend_class = BACKENDS[backend]
-        self._detector_class = DETECTORS[detector]
-        self._detector_options = dict(detector_options or {})
-        self._device, self._threads, self._precision = device, threads, precision
-        self._batch = batch
-        self._lock = threading.Lock()
-        self._detector: Detector | None = None
-        self._segmenter: Segmenter | None = None
-        self._generator: Generator | None = None
-
-    @property
-    def detector(self) -> Detector:
-        """The face detector, opened on first use."""
-        with self._lock:
-            if self._detector is None:
-                self._detector = self._detector_class(
-                    device=self._detector_device(),
-                    threads=self._threads,
-                    **self._detector_options,
-                )
-            return self._detector
-
-    @property
-    def segmenter(self) -> Segmenter:
-        """The segmenter, opened on first use."""
-        with self._lock:
-            if self._segmenter is None:
-                entry = self._entries[SEGMENTER]
-                self._segmenter = Segmenter(
-                    self._open(entry), entry.threshold, self._batch or BATCH_MAX
-                )
-            return self._segmenter
-
-    @property
-    def generator(self) -> Generator:
-        """The generator, opened on first use."""
-        with self._lock:
-            if self._generator is None:
-                entry = self._entries[GENERATOR]
-                self._generator = Generator(
-                    self._open(entry),
-                    auto=entry.auto,
-                    expressions=bool(entry.classes),
-                    batch=self._batch or BATCH_MAX,
-                )
-            return self._generator
-
-    @property
-    def pictures_at_once(self) -> int:
-        """Pictures of a video that go through the networks together."""
-        return self._batch or 1
 
     def detect(self, frame: U8) -> list[Face]:
         """Find the faces of a picture.
@@ -172,31 +70,7 @@ class Unmasker:
         Returns:
             One crop per face, in the same order.
         """
-        crops = self._segmented(_aligned(frames, faces, zooms))
-        for _ in range(ZOOM_STEPS):
-            cut = [i for i, c in enumerate(crops) if c.zoom > ZOOM_MIN and self._is_cut_off(c)]
-            if not cut:
-                break
-            smaller = [max(crops[i].zoom * ZOOM_STEP, ZOOM_MIN) for i in cut]
-            again = self._segmented(
-                _aligned([frames[i] for i in cut], [faces[i] for i in cut], smaller)
-            )
-            for i, crop in zip(cut, again, strict=True):
-                crops[i] = crop
-        return crops
-
-    def _is_cut_off(self, crop: FaceCrop) -> bool:
-        return self.segmenter.claims(crop.mask) and is_cut_off(crop.mask)
-
-    def _segmented(self, crops: list[FaceCrop]) -> list[FaceCrop]:
-        pictures = [crop.crop for crop in crops]
-        masks = [own_covering(mask) for mask in self.segmenter.masks(pictures)]
-        # Only what is claimed grows: specks on a bare face must not become a mask by it.
-        masks = [
-            grow_to_edge(crop.crop, mask) if self.segmenter.claims(mask) else mask
-            for crop, mask in zip(crops, masks, strict=True)
-        ]
-        return [replace(crop, mask=mask) for crop, mask in zip(crops, masks, strict=True)]
+        return crops_with_coverings(self.segmenter, frames, faces, zooms)
 
     def paint(
         self,
@@ -337,7 +211,8 @@ class Unmasker:
         found = self.detect(frame)
         results = select(found, faces, min_face, own)
         wanted = [i for i, result in enumerate(results) if result.status is FaceStatus.CHANGED]
-        crops = self._crops(frame, [found[i] for i in wanted], mask)
+        chosen = [found[i] for i in wanted]
+        crops = self.crop(frame, chosen) if mask is None else crops_under(mask, frame, chosen)
         covered: list[tuple[int, FaceCrop]] = []
         for i, crop in zip(wanted, crops, strict=True):
             is_covered = self.segmenter.claims(crop.mask) if mask is None else bool(crop.mask.any())
@@ -349,61 +224,6 @@ class Unmasker:
             painted = [(crop, weights.get(number, weights[0])) for number, crop in covered]
             yield self._finish(frame, painted, list(results))
 
-    def describe(self) -> dict[str, str]:
-        """What really runs: opens the networks, since only then the device is known."""
-        return {
-            "backend": self.generator.backend.name,
-            "device": self.generator.backend.device,
-            "detector": self.detector.name,
-            "detector_device": self.detector.device,
-            "segmenter": self._entries[SEGMENTER].name,
-            "generator": self._entries[GENERATOR].name,
-            "precision": self._precision,
-            "licence": self._entries[GENERATOR].licence,
-        }
-
-    def close(self) -> None:
-        """Release the networks; they are opened again when needed."""
-        with self._lock:
-            for part in (self._segmenter, self._generator):
-                if part is not None:
-                    part.backend.close()
-            self._detector = self._segmenter = self._generator = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _detector_device(self) -> str:
-        """Detectors have a runtime of their own, onnxruntime: a card asked of another one may be
-        out of its reach, and is then no reason to fail."""
-        own = self._backend_class.name == OrtBackend.name or self._device == "cpu"
-        return self._device if own else "auto"
-
-    def _open(self, entry: ModelEntry) -> Backend:
-        precision, options = file_and_options(self._backend_class.name, self._precision)
-        if precision not in entry.precisions and (others := makers(precision)):
-            raise OptionError(
-                f"backend '{self._backend_class.name}' does not compute in '{precision}'",
-                hint=f"--backend {others[0]} does",
-            )
-        backend: Backend = self._backend_class.open(
-            verified_path(self._folder, entry, precision),
-            device=self._device,
-            threads=self._threads,
-            **options,
-        )
-        return backend
-
-    def _crops(self, frame: U8, faces: list[Face], mask: F32 | None) -> list[FaceCrop]:
-        if mask is None:
-            return self.crop(frame, faces)
-        crops = _aligned([frame] * len(faces), faces, [1.0] * len(faces))
-        shares = share_mask(mask, [crop.frame_to_crop for crop in crops])
-        return [replace(crop, mask=part) for crop, part in zip(crops, shares, strict=True)]
-
     def _finish(
         self, frame: U8, painted: list[tuple[FaceCrop, F32]], results: list[FaceResult]
     ) -> Result:
@@ -413,39 +233,6 @@ class Unmasker:
         height, width = frame.shape[:2]
         union = union_alpha(patches, (height, width))
         return Result(apply_patches(frame, patches), patches, results, union)
-
-
-_NO_MASK = np.zeros((CROP_SIZE, CROP_SIZE), np.float32)
-
-
-def _aligned(frames: Sequence[U8], faces: Sequence[Face], zooms: Sequence[float]) -> list[FaceCrop]:
-    """One crop per face, with the picture it is in; read-only, so that a GPU may keep it."""
-    crops = []
-    for frame, face, zoom in zip(frames, faces, zooms, strict=True):
-        matrix = zoom_out(crop_matrix(face.landmarks), zoom)
-        crop = warp_face(frame, matrix)
-        crop.flags.writeable = False
-        crops.append(FaceCrop(face, matrix, crop, _NO_MASK, zoom))
-    return crops
-
-
-def face_weights(requests: Mapping[int, str], intensity: float) -> dict[int, F32]:
-    """Weights per face number; 0 is every other face.
-
-    Intensity says nothing to ``auto``: a mistake where all is ``auto``, but not where one face is.
-    """
-    if any(means(request, ALL) for request in requests.values()):
-        raise OptionError(
-            f"expression '{ALL}' is seven pictures, expected one expression",
-            hint="call once per name of ecgan.engine.expressions.EXPRESSIONS",
-        )
-    is_auto = {number: means(text, AUTO) for number, text in requests.items()}
-    return {
-        number: expression_weights(
-            text, 1.0 if is_auto[number] and not all(is_auto.values()) else intensity
-        )
-        for number, text in requests.items()
-    }
 
 
 def _check_frame(frame: U8) -> None:

@@ -131,8 +131,7 @@ def _face_expressions(texts: Sequence[str]) -> dict[int, str]:
 
 def _check_request(asked: UnmaskOptions) -> None:
     """Refuse wrong values before anything is loaded or read."""
-    from ecgan.engine.expressions import ALL, EXPRESSIONS, means
-    from ecgan.engine.pipeline import face_weights
+    from ecgan.engine.expressions import ALL, EXPRESSIONS, face_weights, means
     from ecgan.engine.selection import parse_faces
 
     is_all = means(asked.expression, ALL)

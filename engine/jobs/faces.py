@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..crops import share_among
 from ..errors import OptionError
-from ..expressions import ALL, means
-from ..face_area import share_mask
-from ..pipeline import face_weights
+from ..expressions import ALL, face_weights, means
 from ..selection import ALL_FACES, LARGEST, parse_faces
 from ..smoothing import LightSmoother
 from ..temporal import FaceTracker, MaskSmoother, TrackedFace
@@ -255,22 +254,17 @@ class VideoFaces:
         masked = []
         for each, faces in zip(seen, wanted, strict=True):
             self._forget(each)
-            own = [(face, self._at_zoom(each, face, *next(crops))) for face in faces]
-            if self._mask is not None and own:
-                shares = share_mask(self._mask, [crop.frame_to_crop for _, crop in own])
-                own = [
-                    (face, replace(crop, mask=part))
-                    for (face, crop), part in zip(own, shares, strict=True)
-                ]
-            settled = [(face, self._settle(face.track_id, crop, each.time_s)) for face, crop in own]
+            found = [self._at_zoom(each, face, *next(crops)) for face in faces]
+            if self._mask is not None and found:
+                found = share_among(found, self._mask)
+            settled = [
+                (face.track_id, self._settle(face.track_id, crop, each.time_s))
+                for face, crop in zip(faces, found, strict=True)
+            ]
             masked.append(
                 [
-                    _Masked(
-                        face.track_id,
-                        crop,
-                        self._lights.setdefault(face.track_id, LightSmoother()),
-                    )
-                    for face, crop in settled
+                    _Masked(number, crop, self._lights.setdefault(number, LightSmoother()))
+                    for number, crop in settled
                     if crop is not None
                 ]
             )

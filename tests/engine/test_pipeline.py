@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,18 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ecgan.engine.align import invert
-from ecgan.engine.errors import (
-    BackendUnavailable,
-    InputError,
-    ModelMismatch,
-    ModelMissing,
-    OptionError,
-)
+from ecgan.engine.errors import InputError, OptionError
 from ecgan.engine.expressions import EXPRESSIONS, expression_weights
-from ecgan.engine.face_area import is_cut_off
-from ecgan.engine.models import Manifest, load_manifest
-from ecgan.engine.models.manifest import MANIFEST_NAME
+from ecgan.engine.models import load_manifest
 from ecgan.engine.pipeline import Unmasker
 from ecgan.engine.types import F32, U8, FaceStatus, Result
 
@@ -117,36 +107,6 @@ def test_the_paint_is_the_generators(
     wanted = tiny_paint(expression_weights("happiness"))[185, 127].astype(int)
     wanted -= tiny_paint(expression_weights("sadness"))[185, 127]
     assert np.abs(found - wanted).max() < 3
-
-
-def test_a_mask_that_hangs_below_the_crop_is_seen_whole(
-    unmasker: Unmasker, masked_photo: U8, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def blue(rows: list[U8]) -> F32:  # unlike the tiny network's rule, down to the crop's edge
-        crops = np.stack(rows)
-        lower = np.arange(256)[:, None] > 125
-        return ((crops[..., 2] > crops[..., 0].astype(int) + 40) & lower).astype(np.float32)
-
-    monkeypatch.setattr(unmasker.segmenter, "masks", blue)
-    (face,) = unmasker.detect(masked_photo)
-    (normal,) = unmasker.crop(masked_photo, [face])
-    assert normal.zoom == 1
-    rows, columns = np.nonzero(normal.mask > 0.5)
-    to_frame = invert(normal.frame_to_crop)
-    # the mask's own colour, from its middle to 20 crop pixels below the crop
-    left, right = np.percentile(columns, [25, 75])
-    corners = [(left, rows.mean(), 1), (right, rows.mean(), 1), (right, 275, 1), (left, 275, 1)]
-    polygon = np.rint(np.array(corners) @ to_frame.T).astype(np.int32)
-    colour = np.median(normal.crop[normal.mask > 0.5], axis=0)
-    long = cv2.fillConvexPoly(masked_photo.copy(), polygon, colour.tolist())
-    (crop,) = unmasker.crop(long, [face])
-    assert crop.zoom == pytest.approx(0.86)
-    assert not is_cut_off(crop.mask)
-    bottom = invert(crop.frame_to_crop) @ (127, np.nonzero(crop.mask > 0.5)[0].max(), 1)
-    wanted = to_frame @ (127, 275, 1)
-    assert abs(bottom[1] - wanted[1]) < 4  # crop pixels of a smaller face are coarser
-    (again,) = unmasker.crop(long, [face], [crop.zoom])
-    np.testing.assert_array_equal(again.mask, crop.mask)
 
 
 # --- options ---------------------------------------------------------------------------------
@@ -270,91 +230,6 @@ def test_threads_share_one_unmasker(model_folder: Path, masked_photo: U8) -> Non
             found = list(pool.map(lambda e: shared.unmask(masked_photo, e).image, requests))
         for request, image in zip(requests, found, strict=True):
             np.testing.assert_array_equal(image, shared.unmask(masked_photo, request).image)
-
-
-# --- models ----------------------------------------------------------------------------------
-
-
-def test_it_tells_what_really_runs(unmasker: Unmasker) -> None:
-    told = unmasker.describe()
-    assert (told["backend"], told["device"]) == ("onnxruntime", "cpu")
-    assert (told["detector"], told["detector_device"]) == ("retinaface", "cpu")
-    assert (told["segmenter"], told["generator"]) == ("tiny-segmenter", "tiny-generator")
-
-
-@pytest.mark.parametrize(
-    ("backend", "device", "detector_device"),
-    [
-        ("onnxruntime", "cuda:1", "cuda:1"),
-        ("onnxruntime", "auto", "auto"),
-        ("openvino", "cpu", "cpu"),
-        (
-            "openvino",
-            "cuda:1",
-            "auto",
-        ),  # a card of another runtime, where onnxruntime may have none
-    ],
-)
-def test_the_detector_is_given_a_device(
-    model_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    backend: str,
-    device: str,
-    detector_device: str,
-) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr(
-        "ecgan.engine.detect.retinaface.RetinaFace",
-        lambda device, threads: asked.append(device),
-    )
-    Unmasker(models=model_folder, backend=backend, device=device).detector  # noqa: B018
-    assert asked == [detector_device]
-
-
-def test_it_works_again_after_close(model_folder: Path, masked_photo: U8) -> None:
-    unmasker = Unmasker(models=model_folder, device="cpu", threads=2)
-    first = unmasker.unmask(masked_photo).image
-    unmasker.close()
-    np.testing.assert_array_equal(unmasker.unmask(masked_photo).image, first)
-    unmasker.close()
-
-
-def test_unknown_parts_and_missing_models_are_named(model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unknown backend 'onnx'; choose from onnxruntime"):
-        Unmasker(models=model_folder, backend="onnx")
-    with pytest.raises(OptionError, match="unknown detector 'yolo'"):
-        Unmasker(models=model_folder, detector="yolo")
-    with pytest.raises(ModelMissing, match=r"no 'manifest.json'"):
-        Unmasker(models=tmp_path)
-    (tmp_path / MANIFEST_NAME).write_text(Manifest([]).to_json())
-    with pytest.raises(ModelMissing, match="names no segmenter"):
-        Unmasker(models=tmp_path)
-
-
-def test_a_device_that_is_not_there_is_an_error(model_folder: Path, masked_photo: U8) -> None:
-    unmasker = Unmasker(models=model_folder, device="cuda:9")
-    with pytest.raises(BackendUnavailable, match="device 'cuda:9'"):
-        unmasker.unmask(masked_photo)
-
-
-def test_a_precision_without_a_file_names_what_makes_one(
-    model_folder: Path, masked_photo: U8
-) -> None:
-    unmasker = Unmasker(models=model_folder, precision="fp16")
-    with pytest.raises(OptionError, match="has no 'fp16' file, only fp32") as caught:
-        unmasker.unmask(masked_photo)
-    assert "ecgan export CHECKPOINT" in str(caught.value.hint)
-
-
-def test_a_changed_model_file_is_refused(
-    model_folder: Path, tmp_path: Path, masked_photo: U8
-) -> None:
-    folder = tmp_path / "models"
-    shutil.copytree(model_folder, folder)
-    with (folder / "generator.onnx").open("ab") as file:
-        file.write(b"\0")
-    with pytest.raises(ModelMismatch, match="sha256"):
-        Unmasker(models=folder, device="cpu").unmask(masked_photo)
 
 
 def test_the_shipped_manifest_serves(masked_photo: U8) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ecgan.engine.align import crop_matrix, warp_face
 from ecgan.engine.composite import apply_patches, make_patch
+from ecgan.engine.crops import crops_under
 from ecgan.engine.errors import ModelMissing
 from ecgan.engine.models import GENERATOR, SEGMENTER, Manifest, load_manifest, model_folder
 from ecgan.engine.models.manifest import MANIFEST_NAME
@@ -39,7 +40,7 @@ class Contender(Unmasker):
 
     def under(self, frame: U8, faces: list[Face], mask: F32) -> list[FaceCrop]:
         """Crops with their part of a mask that is known; faces without a part are left out."""
-        return [crop for crop in self._crops(frame, faces, mask) if crop.mask.any()]
+        return [crop for crop in crops_under(mask, frame, faces) if crop.mask.any()]
 
     def found(self, frame: U8, faces: list[Face]) -> list[FaceCrop]:
         """Crops of the faces on which the segmenter claims a mask."""
