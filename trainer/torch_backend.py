@@ -37,17 +37,9 @@ class TorchBackend:
 
     @classmethod
     def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
-        """Load a model file.
+        """As ``Backend.open``; "auto" is a card where torch has one, else the CPU.
 
-        Args:
-            path: The model file, already verified.
-            device: "auto" (a card where torch has one, else the CPU), "cpu" or "cuda:N".
-            threads: Threads to compute with on the CPU; None for one per usable core.
-
-        Raises:
-            OptionError: ``device`` is not of that form, or ``threads`` is below 1.
-            BackendUnavailable: Torch, onnx or the device is not there.
-            ModelMismatch: The file is no model, or holds a node that is not known here.
+        A file with a node that is not known here is refused too.
         """
         index, count = cuda_index(device), thread_count(threads)
         try:
@@ -70,19 +62,7 @@ class TorchBackend:
         return cls(load_graph(path), where)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs.
-
-        Args:
-            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
-
-        Returns:
-            Output name -> array.
-
-        Raises:
-            ModelMismatch: The feeds do not fit the model's inputs.
-            OutOfMemory: Memory ran out.
-            EcganError: Torch failed otherwise, or the model is closed.
-        """
+        """As ``Backend.run``."""
         import torch
 
         module = self._module
@@ -103,5 +83,5 @@ class TorchBackend:
         return dict(zip(self.outputs, found, strict=True))
 
     def close(self) -> None:
-        """Release the model. Further calls of ``run`` are errors."""
+        """As ``Backend.close``."""
         self._module = None

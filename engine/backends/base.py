@@ -49,16 +49,29 @@ class Backend(Protocol):
         Args:
             path: The model file, already verified.
             device: "auto", "cpu" or "cuda:N"; a device that cannot be had is an error.
-            threads: Threads to compute with; None for one per core.
+            threads: Threads to compute with on the CPU; None for one per usable core.
 
         Raises:
+            OptionError: ``device`` is not of that form, or ``threads`` is below 1.
             BackendUnavailable: The runtime or the device is not there.
             ModelMismatch: The runtime refuses the file.
         """
         ...
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs. Calls from several threads are allowed and may be serialised."""
+        """Compute all outputs. Calls from several threads are allowed and may be serialised.
+
+        Args:
+            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
+
+        Returns:
+            Output name -> array.
+
+        Raises:
+            ModelMismatch: The feeds do not fit the model's inputs.
+            OutOfMemory: Memory ran out, the machine's or the card's.
+            EcganError: The runtime failed otherwise, or the model is closed.
+        """
         ...
 
     def close(self) -> None:

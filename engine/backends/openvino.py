@@ -42,20 +42,14 @@ class OpenVinoBackend:
         threads: int | None = None,
         precision: str = "fp32",
     ) -> Self:
-        """Load a model file.
+        """As ``Backend.open``, on the CPU alone: a card is an error.
 
         Args:
-            path: The model file, already verified.
-            device: "auto" or "cpu".
-            threads: Threads to compute with; None for one per usable core.
             precision: "fp32": as the file says; "bf16": its float32 layers in bfloat16.
 
         Raises:
-            OptionError: ``device`` is of no known form, ``threads`` is below 1, or ``precision``
-                is another.
-            BackendUnavailable: OpenVINO is not there, a card was asked for, or the CPU cannot
-                compute in bfloat16.
-            ModelMismatch: OpenVINO refuses the file.
+            OptionError: ``precision`` is another.
+            BackendUnavailable: The CPU cannot compute in bfloat16.
         """
         count = thread_count(threads)
         if precision not in _HINTS:
@@ -85,19 +79,7 @@ class OpenVinoBackend:
             raise ModelMismatch(f"openvino refuses '{path}': {one_line(error)}") from error
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs.
-
-        Args:
-            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
-
-        Returns:
-            Output name -> array.
-
-        Raises:
-            ModelMismatch: The feeds do not fit the model's inputs.
-            OutOfMemory: Memory ran out.
-            EcganError: The runtime failed otherwise, or the model is closed.
-        """
+        """As ``Backend.run``."""
         compiled = self._compiled
         if compiled is None:
             raise EcganError("the model is closed")
@@ -113,7 +95,7 @@ class OpenVinoBackend:
             raise EcganError(f"openvino failed: {one_line(error)}") from error
 
     def close(self) -> None:
-        """Release the model. Further calls of ``run`` are errors."""
+        """As ``Backend.close``."""
         self._compiled = None
         self._requests = threading.local()
 

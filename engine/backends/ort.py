@@ -47,18 +47,7 @@ class OrtBackend:
 
     @classmethod
     def open(cls, path: Path, *, device: str = "auto", threads: int | None = None) -> Self:
-        """Load a model file.
-
-        Args:
-            path: The model file, already verified.
-            device: "auto" (a card where one works, else the CPU), "cpu" or "cuda:N".
-            threads: Threads to compute with on the CPU; None for one per usable core.
-
-        Raises:
-            OptionError: ``device`` is not of that form, or ``threads`` is below 1.
-            BackendUnavailable: ONNX Runtime or the device is not there.
-            ModelMismatch: ONNX Runtime refuses the file.
-        """
+        """As ``Backend.open``; "auto" is a card where one works, else the CPU."""
         index = cuda_index(device)
         runtime = _runtime()
         errors = _error_classes(runtime)
@@ -79,19 +68,7 @@ class OrtBackend:
         return cls(session, "cpu", errors)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs.
-
-        Args:
-            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
-
-        Returns:
-            Output name -> array.
-
-        Raises:
-            ModelMismatch: The feeds do not fit the model's inputs.
-            OutOfMemory: Memory ran out.
-            EcganError: The runtime failed otherwise, or the model is closed.
-        """
+        """As ``Backend.run``."""
         session = self._session
         if session is None:
             raise EcganError("the model is closed")
@@ -109,7 +86,7 @@ class OrtBackend:
         return dict(zip(self.outputs, values, strict=True))
 
     def close(self) -> None:
-        """Release the model. Further calls of ``run`` are errors."""
+        """As ``Backend.close``."""
         self._session = None
 
 

@@ -43,21 +43,17 @@ class TensorRtBackend:
         graphs: bool = True,
         library: str | None = None,
     ) -> Self:
-        """Find the engine of a model file, or build it, and load it.
+        """As ``Backend.open``: finds the engine of a model file, or builds it, and loads it.
+
+        On a GPU alone: "auto" is the first, "cpu" is an error, and threads are of no use.
 
         Args:
-            path: The model file, already verified.
-            device: "auto" for the first GPU, or "cuda:N".
-            threads: Of no use on a GPU.
             graphs: Whether to record CUDA graphs.
             library: What talks to the driver: "cuda-python" or "pycuda"; None for pycuda in a
                 program that holds a context of it.
 
         Raises:
-            OptionError: ``device`` is of no known form, ``threads`` is below 1, or ``library`` is
-                unknown.
-            BackendUnavailable: Driver, GPU, TensorRT or library is missing.
-            ModelMismatch: TensorRT cannot read the file.
+            OptionError: ``library`` is unknown.
             EcganError: The engine cannot be built, or does not run here.
         """
         index = cuda_index(device)
@@ -75,19 +71,7 @@ class TensorRtBackend:
         return self._runner.parts_ms()
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Compute all outputs.
-
-        Args:
-            feeds: Input name -> array of the dtype and shape that ``inputs`` says.
-
-        Returns:
-            Output name -> array.
-
-        Raises:
-            ModelMismatch: The feeds do not fit the model's inputs.
-            OutOfMemory: The GPU's memory ran out.
-            EcganError: The GPU or TensorRT failed, or the model is closed.
-        """
+        """As ``Backend.run``."""
         return self.submit(feeds).result()
 
     def submit(self, feeds: Mapping[str, Feed]) -> Parts:
@@ -115,7 +99,7 @@ class TensorRtBackend:
         return Parts(tickets)
 
     def close(self) -> None:
-        """Release the model. Further calls of ``run`` are errors."""
+        """As ``Backend.close``."""
         self._runner.close()
 
 
