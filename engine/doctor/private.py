@@ -49,6 +49,9 @@ _START = r"(?<![\w.:/\\~-])"
 _QUOTED = re.compile(r"(['\"])(?:[A-Za-z]:)?[\\/](?:[^'\"]*[\\/])?([^'\"\\/]*)\1")
 _BARE = re.compile(_START + r"(?:[A-Za-z]:)?[\\/](?:[^\s'\",:;()]+[\\/])?([^\s'\",:;()\\/]+)")
 
+_INSIDE = r"[\\/](?:(?:(?!\s[\\/])[^'\",:;()])*[\\/])?(?=[^\s'\",:;()\\/])"
+"""After a folder that is known: those below it, whose names may hold spaces too."""
+
 
 def anonymous(finding: Finding) -> Finding:
     """A finding that can be shown to anybody."""
@@ -60,6 +63,7 @@ def anonymous_text(text: str) -> str:
     """Shorten paths to the file's name, and blot out the names of the user and the machine."""
     text = text.replace("file://", "")
     for folder in _folders():
+        text = re.sub(re.escape(folder) + _INSIDE, ".../", text)
         text = re.sub(re.escape(folder) + r"(?![^\s'\",:;()\\/])", "/~", text)
     text = _QUOTED.sub(r"\1.../\2\1", text)
     text = _BARE.sub(r".../\1", text)
@@ -70,16 +74,27 @@ def anonymous_text(text: str) -> str:
     return text
 
 
+def _home() -> Path | None:
+    """None for a user without one, as a container may run as."""
+    with contextlib.suppress(RuntimeError):
+        return Path.home()
+    return None
+
+
 def _folders() -> list[str]:
     """The home and working folders, longest first: they may hold spaces, which end a bare path."""
-    found = {str(path) for path in (Path.home(), Path.home().resolve(), Path.cwd())}
+    home = _home()
+    found = set() if home is None else {str(home), str(home.resolve())}
+    with contextlib.suppress(OSError):  # the working folder is gone
+        found.add(str(Path.cwd()))
     return sorted(found - {"/"}, key=len, reverse=True)
 
 
 def _names() -> Iterator[tuple[str, str]]:
-    host = platform.node()
+    host, home = platform.node(), _home()
     users = {os.environ.get(key, "") for key in ("USER", "LOGNAME", "USERNAME")}
-    users.add(Path.home().name)
+    if home is not None:
+        users.add(home.name)
     with contextlib.suppress(OSError, KeyError, ImportError):  # a user without an entry
         users.add(getpass.getuser())
     known = [(name, "USER") for name in users] + [(host, "HOST"), (host.split(".")[0], "HOST")]

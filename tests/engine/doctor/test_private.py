@@ -29,6 +29,9 @@ def anna(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ),
         ("/home/anna maria/lib/libcuda.so: not found", ".../libcuda.so: not found"),
         ("no folder /home/anna maria", "no folder .../~"),
+        ("/home/anna maria/x y/lib/libcuda.so: not found", ".../libcuda.so: not found"),
+        ("/home/anna maria/a and /srv/b/c differ", ".../a and .../c differ"),
+        ("/home/anna maria/ holds 1 / 2", ".../~/ holds 1 / 2"),
         ("cannot load /opt/other/lib/libfoo.so.1: denied", "cannot load .../libfoo.so.1: denied"),
         (r"cannot load 'C:\Users\annika\x.dll'", "cannot load '.../x.dll'"),
         (r"cannot load D:\stuff\x.dll, sorry", "cannot load .../x.dll, sorry"),
@@ -65,3 +68,14 @@ def test_text_and_command_of_a_finding_are_cleaned() -> None:
     found = anonymous(Finding("x", Status.OK, "in /home/anna maria/a", "rm '/home/anna maria/b'"))
     assert (found.text, found.command) == ("in .../a", "rm '.../b'")
     assert anonymous(Finding("x", Status.OK, "fine")).command is None
+
+
+@pytest.mark.parametrize(("place", "problem"), [("home", RuntimeError), ("cwd", FileNotFoundError)])
+def test_a_user_without_a_home_or_in_a_folder_that_is_gone(
+    place: str, problem: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> Path:
+        raise problem
+
+    monkeypatch.setattr(Path, place, nowhere)
+    assert anonymous_text("annika has no /srv/x") == "USER has no .../x"
