@@ -80,3 +80,11 @@ def test_faces_with_the_same_landmarks_are_one_whatever_their_boxes():
     again = Face(box + 60, 0.8, FACE + 3)
     other = Face(box + 60, 0.7, FACE + 40)
     assert distinct([first, again, other]) == [first, other]
+
+
+def test_a_profile_found_twice_is_one_face_and_its_neighbour_another():
+    points = np.array([[50, 40], [54, 40], [30, 60], [46, 80], [49, 80]], np.float32)
+    first = Face(np.array([20, 0, 90, 100], np.float32), 0.9, points)
+    again = Face(np.array([0, 10, 60, 110], np.float32), 0.8, points + np.array([-8, 4]))  # 9 px
+    other = Face(np.array([40, 0, 120, 100], np.float32), 0.7, points + np.array([23, 0]))
+    assert distinct([first, again, other]) == [first, other]
