@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,12 @@ SHARP_SHARES = {
 
 CHOICES = {"precision": ("bf16", "fp32"), "device": ("auto", "cpu", "cuda")}
 """Keys that take a few words only."""
+
+FROM_ONE = ("batch", "samples", "devices", "nodes", "keep", "discriminator_every", "widths", "head")
+"""Keys whose numbers begin at 1; all others begin at 0."""
+
+SHARES = ("decay_from", "decay_to", "ema", "dropout", "label_dropout", "mask_from")
+"""Keys that end at 1, besides those that are called a share."""
 
 
 @dataclass(frozen=True)
@@ -90,28 +97,24 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no run can have."""
-        for key in ("batch", "samples", "devices", "nodes", "keep"):
-            if getattr(self, key) < 1:
+        for key, value in vars(self).items():
+            if value not in CHOICES.get(key, (value,)):
                 raise ConfigError(
-                    f"key '{key}' has value '{getattr(self, key)}', expected 1 or more"
+                    f"key '{key}' has value '{value}', expected {' or '.join(CHOICES[key])}"
                 )
-        for key in (
-            "warmup",
-            "threads",
-            "workers",
-            "checkpoint_minutes",
-            "validate_minutes",
-            "log_seconds",
-        ):
-            if getattr(self, key) < 0:
-                raise ConfigError(
-                    f"key '{key}' has value '{getattr(self, key)}', expected 0 or more"
-                )
-        for key, choices in CHOICES.items():
-            if getattr(self, key) not in choices:
-                raise ConfigError(
-                    f"key '{key}' has value '{getattr(self, key)}', expected {' or '.join(choices)}"
-                )
+            _check_numbers(key, value)
+
+
+def _check_numbers(key: str, value: Any) -> None:
+    """No key takes a number below 0; some begin at 1, some end there."""
+    least = 1 if key in FROM_ONE else 0
+    most = 1 if key in SHARES or key.endswith("_share") else math.inf
+    parts = value.values() if isinstance(value, dict) else value
+    for part in parts if isinstance(value, dict | tuple) else [value]:
+        is_number = isinstance(part, int | float)
+        if is_number and not (math.isfinite(part) and least <= part <= most):
+            wanted = f"{least} or more" if most > 1 else "0 to 1"
+            raise ConfigError(f"key '{key}' has value '{part}', expected {wanted}")
 
 
 @dataclass(frozen=True)

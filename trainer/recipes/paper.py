@@ -233,7 +233,3 @@ def _check(config: PaperConfig) -> None:
         raise ConfigError(f"size '{config.size}' is not a multiple of {SMALLEST_SIDE}")
     if config.width < 8 or config.width % 8:
         raise ConfigError(f"width '{config.width}' is not a multiple of 8")
-    if config.discriminator_every < 1:
-        raise ConfigError(
-            f"discriminator_every '{config.discriminator_every}' is below 1, expected steps"
-        )
