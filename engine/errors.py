@@ -6,6 +6,15 @@ Each class also inherits the nearest builtin, so library users can catch ``Value
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """The hint for a name that is not known; None where no choice is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1)
+    return f"did you mean '{near[0]}'?" if near else None
+
 
 class EcganError(Exception):
     """Base of all errors with a message made for the user.

@@ -6,12 +6,11 @@ Listing the names of a registry must never import a heavy library, so entries ar
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .errors import OptionError
+from .errors import OptionError, did_you_mean
 
 
 class Registry(Mapping[str, Any]):
@@ -33,10 +32,9 @@ class Registry(Mapping[str, Any]):
             OptionError: The name is unknown; the message lists the choices.
         """
         if name not in self._entries:
-            near = difflib.get_close_matches(name, self._entries, n=1)
             raise OptionError(
                 f"unknown {self.kind} '{name}'; choose from {', '.join(self._entries)}",
-                hint=f"did you mean '{near[0]}'?" if near else None,
+                hint=did_you_mean(name, self._entries),
             )
         module, _, attribute = self._entries[name].partition(":")
         return getattr(importlib.import_module(module), attribute)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import tomllib
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ecgan.engine.errors import ConfigError
+from ecgan.engine.errors import ConfigError, did_you_mean
 
 C = TypeVar("C", bound="LoopConfig")
 
@@ -285,10 +284,9 @@ def make_config(kind: type[C], *layers: Mapping[str, Any]) -> C:
     defaults = kind()
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
             raise ConfigError(
                 f"unknown key '{key}'; known are {', '.join(known)}",
-                hint=f"did you mean '{near[0]}'?" if near else None,
+                hint=did_you_mean(key, known),
             )
         values[key] = _converted(key, value, getattr(defaults, key))
     return dataclasses.replace(defaults, **values)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from ecgan.engine.errors import OptionError
+from ecgan.engine.errors import ConfigError, OptionError, did_you_mean
 
 from .checkpoint import find_checkpoint
 from .config import LoopConfig, dump_config, make_config, read_toml
@@ -83,21 +82,21 @@ def make_plan(
 
     Raises:
         OptionError: Unknown network or preset.
-        ConfigError: Unknown key, or a value that cannot be.
+        ConfigError: Unknown key or stage, or a value that cannot be.
     """
     name = network or PRESET_NETWORKS.get(preset or "", DEFAULT_NETWORK)
     recipe: type[Recipe[Any]] = RECIPES[name]
-    chosen = preset or next(iter([*recipe.chains, *recipe.presets]))
-    if chosen not in {*recipe.chains, *recipe.presets}:
-        choices = [*recipe.chains, *recipe.presets]
-        near = difflib.get_close_matches(chosen, choices, n=1)
+    choices = [*recipe.chains, *recipe.presets]
+    chosen = preset or choices[0]
+    if chosen not in choices:
         raise OptionError(
             f"unknown preset '{chosen}' of {name}; choose from {', '.join(choices)}",
-            hint=f"did you mean '{near[0]}'?" if near else None,
+            hint=did_you_mean(chosen, choices),
         )
     names = recipe.chains.get(chosen, (chosen,))
     given = read_toml(config) if config is not None else {}
     tables = {stage: given.pop(stage) for stage in names if isinstance(given.get(stage), dict)}
+    _refuse_other_tables(given, names, recipe.config_type)
     stages = []
     for number, stage in enumerate(names):
         own = (
@@ -106,6 +105,18 @@ def make_plan(
         layers = (recipe.presets[stage], given, tables.get(stage, {}), own)
         stages.append(Stage(stage, make_config(recipe.config_type, *layers)))
     return Plan(name, tuple(stages))
+
+
+def _refuse_other_tables(
+    given: Mapping[str, Any], stages: Sequence[str], kind: type[LoopConfig]
+) -> None:
+    known = {field.name for field in dataclasses.fields(kind)}
+    for name, value in given.items():
+        if isinstance(value, dict) and name not in known:
+            raise ConfigError(
+                f"table '{name}' is for no stage of this plan, whose stages are {', '.join(stages)}",
+                hint=did_you_mean(name, stages),
+            )
 
 
 def train(plan: Plan, run_dir: Path, watch: Watch | None = None) -> None:

@@ -53,8 +53,9 @@ def test_a_table_holds_for_its_stage_alone(tmp_path: Path) -> None:
     path.write_text(plan.as_toml())
     assert runs.make_plan(None, "fast", path, {"start": "here.pt"}) == plan
     path.write_text("[fines]\nbatch = 2\n")
-    with pytest.raises(ConfigError, match="unknown key 'fines'"):
+    with pytest.raises(ConfigError, match="table 'fines' is for no stage of this plan") as caught:
         runs.make_plan(None, "fast", path, {})
+    assert caught.value.hint == "did you mean 'fine'?"
 
 
 @pytest.mark.slow
