@@ -164,9 +164,8 @@ class Loop:
             asked[1:] = [False, False]  # the clock of the first process counts
         values = torch.stack([*losses.values()]).float()
         both = torch.cat([values, torch.tensor(asked, device=values.device).float()])
-        found = self._mean(
-            both
-        ).tolist()  # the one place, besides clipping, where a GPU is waited for
+        # the one place, besides clipping, where a GPU is waited for
+        found = self._mean(both).tolist()
         named = dict(zip(losses, found, strict=False))
         for name, value in named.items():
             if not math.isfinite(value) or abs(value) > LARGEST_LOSS:
@@ -259,12 +258,17 @@ class Loop:
             return
         with torch.random.fork_rng():  # figures must not change what is learned
             found: Validation = self.recipe.validate(self.ema.network)
-        self._log.write(self.seen, found.figures)
+        # of no face there is no mean
+        figures = {name: value for name, value in found.figures.items() if math.isfinite(value)}
+        self._log.write(self.seen, figures)
         self._log.show(self.seen, found.rows)
         name, best = self.recipe.best_by, self.folder.best
-        value = found.figures.get(name, math.nan)
+        if name not in figures:
+            logger.warning("no face could be validated on; no checkpoint is kept as the best")
+            return
+        value = figures[name]
         better = best is None or best.figure != name or value > best.value
-        if checkpoint is not None and math.isfinite(value) and better:
+        if checkpoint is not None and better:
             try:
                 self.folder.mark_best(checkpoint, Best(name, value, self.seen))
             except OutputError as error:

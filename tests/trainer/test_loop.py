@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import resource
 import tomllib
 from collections.abc import Callable, Iterator
@@ -245,6 +246,19 @@ def test_the_best_stays_when_it_is_no_longer_among_the_newest(make: Make, tmp_pa
     resumed.recipe.figures = [4.5]  # type: ignore[attr-defined]
     resumed.run()  # the figure of the run before still counts
     assert load_checkpoint(checkpoints / "best.safetensors")["seen"] == 8
+
+
+def test_without_faces_to_validate_on_the_run_ends_well_and_says_so(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = make()
+    assert isinstance(loop.recipe, ToyRecipe)
+    loop.recipe.figures = [math.nan]
+    with caplog.at_level(logging.WARNING, "ecgan"):
+        loop.run()
+    assert "no face could be validated on" in caplog.text
+    assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert not (tmp_path / "run" / "checkpoints" / "best.safetensors").exists()
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over(

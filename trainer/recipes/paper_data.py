@@ -93,7 +93,9 @@ def judge(network: nn.Module, faces: FaceSet, size: int, conditions: Conditions)
         if number < SHOWN:
             rows.append([worn.image, *painted, sample.image])
     figures = {"val_psnr": psnr, "val_ssim": ssim}
-    return Validation({name: float(np.mean(found)) for name, found in figures.items()}, rows)
+    return Validation(
+        {name: float(np.mean(found)) for name, found in figures.items() if found}, rows
+    )
 
 
 def _paint(
