@@ -75,7 +75,7 @@ def parse_spec(text: str) -> DataSpec:
 
 def split_specs(text: str) -> list[str]:
     """Names of data with commas between; a path that exists as it is written is one."""
-    if Path(text).exists():
+    if text and Path(text).exists():
         return [text]
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -93,7 +93,7 @@ def load_data(data: str | Sequence[str]) -> FaceSet:
     """
     texts = split_specs(data) if isinstance(data, str) else list(data)
     if not texts:
-        raise DatasetError("no data named", hint='data = ["FOLDER"], as ecgan prepare writes it')
+        raise DatasetError("no data named", hint="--data FOLDER, as ecgan prepare writes it")
     specs = [parse_spec(text) for text in texts]
     sets = [(spec.weight, spec.open().faces(spec.path)) for spec in specs]
     if len(sets) == 1:

@@ -34,6 +34,7 @@ def test_a_path_that_exists_as_written_is_taken_so(tmp_path: Path) -> None:
     assert parse_spec(str(odd)).path == odd
     assert split_specs(str(odd)) == [str(odd)]
     assert split_specs("a, b=2") == ["a", "b=2"]
+    assert split_specs("") == []  # as a path it would be the working folder
 
 
 @pytest.mark.parametrize("weight", ["0", "-1", "two", "inf", "nan", ""])
