@@ -48,10 +48,13 @@ class Recipe(ABC, Generic[C]):
     """One way to train one network, with whatever learns beside it.
 
     A subclass builds ``modules`` and ``optimizers`` in ``__init__`` (under a seeded generator, on the
-    CPU) and fills in the abstract methods. In ``step`` a module whose weights learn is called through
-    ``self.wrapped[name]``: that is what runs in the right precision and joins the gradients of several
-    processes, for which every parameter that may learn must learn in each update. A module that only passes gradients on, such as a discriminator in the generator's
-    turn, is called as ``self.modules[name]`` within ``self.frozen(...)`` and ``self.autocast()``.
+    CPU) and fills in the abstract methods.
+
+    In ``step`` a module whose weights learn is called through ``self.wrapped[name]``: that is what runs
+    in the right precision and joins the gradients of several processes, for which every parameter that
+    may learn must learn in each update. A module that only passes gradients on, such as a discriminator
+    in the generator's turn, is called as ``self.modules[name]`` within ``self.frozen(...)`` and
+    ``self.autocast()``.
 
     Args:
         config: The plan's values.
