@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,17 @@ FILE_WIDTH = 120
 """Columns of a table that goes to a file or a pipe."""
 
 _logger = logging.getLogger(NAME)  # parent of ecgan.engine, ecgan.trainer, ecgan.benchmarks
+
+
+@dataclass
+class _Json:
+    """What became of --json: whether it was given, and whether the document was printed."""
+
+    is_wanted: bool = False
+    is_told: bool = False
+
+
+_json = _Json()
 
 
 @functools.cache
@@ -45,7 +58,24 @@ def result(text: str) -> None:
 
 def json_result(document: Any) -> None:
     """Write the one JSON document of a run to stdout."""
+    _json.is_told = True
     result(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def outcome(failure: EcganError | None) -> dict[str, Any]:
+    """The keys by which every JSON document says how a run ended."""
+    return {
+        "exit_code": 0 if failure is None else failure.exit_code,
+        "error": None if failure is None else failure.message,
+        "hint": None if failure is None else failure.hint,
+    }
+
+
+def json_failure(problem: EcganError) -> None:
+    """Write the document of a run that ended before its own, where --json asks for one."""
+    if _json.is_wanted and not _json.is_told:
+        with contextlib.suppress(OutputError, BrokenPipeError):  # stderr says what went wrong
+            json_result(outcome(problem))
 
 
 def warning(message: str) -> None:
@@ -88,6 +118,7 @@ def _line(label: str, style: str, message: str) -> None:
 
 def set_up() -> None:
     """Send the log to stderr and make names that a terminal cannot show printable."""
+    _json.is_wanted = _json.is_told = False
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the program was started with it closed
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  until the program ends
@@ -124,6 +155,12 @@ def verbose_option(value: bool) -> bool:
 def quiet_option(value: bool) -> bool:
     """What -q does."""
     return _level_option(value, logging.ERROR)
+
+
+def json_option(value: bool) -> bool:
+    """What --json does to errors."""
+    _json.is_wanted = value
+    return value
 
 
 def _level_option(value: bool, level: int) -> bool:

@@ -87,9 +87,10 @@ def run() -> int:
 
 
 def _fail(problem: EcganError) -> int:
-    """Say it, with the trace back of the exception being handled where -v asks for it."""
+    """Say it where people and programs look, with the trace back of the exception being handled where -v asks for it."""
     if console.is_verbose():
         traceback.print_exc()
+    console.json_failure(problem)
     console.error(problem)
     return problem.exit_code
 

@@ -220,7 +220,13 @@ DetectorModel = Annotated[
 ]
 # --- messages -----------------------------------------------------------------------------------
 Json = Annotated[
-    bool, option("--json", "Print one JSON document on stdout, for programs to read.", MESSAGES)
+    bool,
+    option(
+        "--json",
+        "Print one JSON document on stdout, for programs to read.",
+        MESSAGES,
+        callback=console.json_option,
+    ),
 ]
 Verbose = Annotated[
     bool,

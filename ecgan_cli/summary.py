@@ -159,9 +159,7 @@ def document(
     return {
         "ecgan": version("ecgan"),
         "engine": dict(engine),
-        "exit_code": 0 if failure is None else failure.exit_code,
-        "error": None if failure is None else failure.message,
-        "hint": None if failure is None else failure.hint,
+        **console.outcome(failure),
         "totals": {
             "files": len(reports),
             "statuses": dict(Counter(report.status for report in reports)),

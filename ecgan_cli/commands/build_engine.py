@@ -205,9 +205,7 @@ def _document(built: Mapping[Path, Sidecar], failure: EcganError | None) -> dict
     sidecars = built.values()
     return {
         "ecgan": version("ecgan"),
-        "exit_code": 0 if failure is None else failure.exit_code,
-        "error": None if failure is None else failure.message,
-        "hint": None if failure is None else failure.hint,
+        **console.outcome(failure),
         "build_s": round(sum(sidecar.build_s for sidecar in sidecars), 3),
         "peak_memory_mib": max((sidecar.peak_memory_mib for sidecar in sidecars), default=0.0),
         "engines": [{"path": str(path), **sidecar.to_json()} for path, sidecar in built.items()],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ecgan.engine.errors import EcganError, OptionError
+from ecgan.engine.errors import OptionError
 
 from .. import console, options
 from ..options import option
@@ -141,19 +141,14 @@ def command(
         device=device,
         threads=threads,
     )
-    try:
-        if intensity and not expressions:
-            raise OptionError("--intensity asks for expressions, --no-expressions for none")
-        if output is None and overwrite:
-            raise OptionError("--overwrite has no effect without -o FOLDER")
-        report, page = _run(data, models or [], wanted, output, overwrite, faces)
-    except EcganError as error:
-        if as_json:
-            console.json_result({"error": {"message": error.message, "hint": error.hint}})
-        raise
+    if intensity and not expressions:
+        raise OptionError("--intensity asks for expressions, --no-expressions for none")
+    if output is None and overwrite:
+        raise OptionError("--overwrite has no effect without -o FOLDER")
+    report, page = _run(data, models or [], wanted, output, overwrite, faces)
     if as_json:
-        shown = {"report": None if page is None else str(page), "error": None}
-        console.json_result(report.as_json() | shown)
+        shown = {"report": None if page is None else str(page)}
+        console.json_result(report.as_json() | shown | console.outcome(None))
         return
     for line in report.lines():
         console.result(line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ecgan.engine.errors import EcganError, OptionError
+from ecgan.engine.errors import OptionError
 
 from .. import console, options
 from ..options import option
@@ -81,15 +81,12 @@ def command(
         missing = "INPUT" if not texts else "-o FOLDER"
         raise OptionError(f"missing {missing}", hint="ecgan prepare INPUT -o FOLDER")
     wanted = PrepareOptions(min_face=min_face, every_face=faces == "all", person=person)
-    try:
-        summary = _prepare(texts, output, wanted, threads)
-    except EcganError as error:
-        if as_json:
-            console.json_result({"error": {"message": error.message, "hint": error.hint}})
-        raise
+    summary = _prepare(texts, output, wanted, threads)
     _show(summary)
     if as_json:
-        console.json_result(asdict(summary) | {"folder": str(summary.folder), "error": None})
+        console.json_result(
+            asdict(summary) | {"folder": str(summary.folder)} | console.outcome(None)
+        )
     else:
         console.result(str(summary.folder))
 

@@ -137,7 +137,10 @@ def command(
         bool,
         option("--print-config", "Print all values as TOML that --config takes, and end.", LOOK),
     ] = False,
-    as_json: Annotated[bool, option("--json", "With --dry-run: print JSON.", LOOK)] = False,
+    as_json: Annotated[
+        bool,
+        option("--json", "With --dry-run: print JSON.", LOOK, callback=console.json_option),
+    ] = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -317,6 +318,38 @@ def test_bad_option(
     assert main.run() == code
     assert capsys.readouterr().err.startswith(f"ecgan: error: {words}")
     assert files_in(photo.parent) == {"photo.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (["unmask", "gone.jpg"], 3, "no file 'gone.jpg'"),
+        (["prepare", "gone", "-o", "x"], 3, "'gone' does not exist"),
+        (["prepare"], 2, "missing INPUT"),
+        (["train", "--dry-run", "--preset", "bold"], 2, "unknown preset 'bold'"),
+        (["train"], 2, "--json has no effect without --dry-run"),
+        (["evaluate", "gone"], 3, "'gone' does not exist"),
+        (["export", "gone.pt", "-o", "x"], 4, "'gone.pt' does not exist"),
+        (["build-engine", "gone.onnx"], 4, "model file 'gone.onnx' is missing"),
+        (["benchmark", "--quick", "--rounds", "2"], 2, "--rounds has no effect with --quick"),
+    ],
+)
+def test_programs_are_told_what_went_wrong_in_one_form(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ecgan", *command, "--json"])
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)
+    assert main.run() == code
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert (document["exit_code"], words in document["error"]) == (code, True)
+    assert f"ecgan: error: {document['error']}\n" in told.err
 
 
 def test_changed_model_file_is_refused(

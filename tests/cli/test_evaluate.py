@@ -71,6 +71,7 @@ def test_a_folder_without_classifier_is_refused_for_machines_too(
     asked = [PHOTO, "--classifier", model_folder, "--frechet", "classifier", "--json"]
     code, told, _ = here("evaluate", *asked)
     assert code == 4
-    error = json.loads(told)["error"]
-    assert error["message"].startswith("no evaluation classifier in")
-    assert "--classifier" in error["hint"]
+    document = json.loads(told)
+    assert document["exit_code"] == 4
+    assert document["error"].startswith("no evaluation classifier in")
+    assert "--classifier" in document["hint"]
