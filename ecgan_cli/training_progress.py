@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TaskID
 
 from ecgan.trainer.watch import Watch
 
-from . import console
-from .progress import RateColumn
+from .progress import counting_columns, make_bars
 
 
 class TrainingProgress(Watch):
@@ -29,17 +21,7 @@ class TrainingProgress(Watch):
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            RateColumn(),
-            TimeRemainingColumn(),
-            console=console.stderr(),
-            transient=True,
-            speed_estimate_period=120,
-            disable=console.is_quiet() or not console.stderr().is_terminal,
-        )
+        self._bars = make_bars(*counting_columns(), speed_s=120)
         self._bar: TaskID | None = None
 
     def __enter__(self) -> Self:
