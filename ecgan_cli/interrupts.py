@@ -9,8 +9,12 @@ is raised wherever the program is.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
+
+from . import console
 
 GRACE_S = 1.0
 """How long a signal waits for a check: longer than a frame, shorter than a user's patience."""
@@ -23,6 +27,16 @@ class Terminated(BaseException):
 def terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Signal handler that raises ``Terminated``."""
     raise Terminated
+
+
+@contextmanager
+def warning_if_stopped(message: str) -> Iterator[None]:
+    """Say how things stand when a signal ends the block. Put around whatever shows a bar."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        console.warning(f"stopped; {message}")
+        raise
 
 
 class GracefulStop:

@@ -151,18 +151,18 @@ def _build(
     from ecgan.engine.tensorrt.build import build_engine
 
     from ..build_bar import BuildBar
-    from ..interrupts import GracefulStop, Terminated
+    from ..interrupts import GracefulStop, warning_if_stopped
 
     opener = _opener(wanted.builder)
-    try:
-        with GracefulStop() as stop, BuildBar(stop.check) as bar:
-            for path, source in planned.items():
-                asked = replace(wanted, precision=source.precision)
-                progress = bar.begin(path.name)
-                built[path] = build_engine(source.path, path, asked, progress, opener=opener)
-    except (KeyboardInterrupt, Terminated):
-        console.warning("stopped; no half engine was left")
-        raise
+    with (
+        warning_if_stopped("no half engine was left"),
+        GracefulStop() as stop,
+        BuildBar(stop.check) as bar,
+    ):
+        for path, source in planned.items():
+            asked = replace(wanted, precision=source.precision)
+            progress = bar.begin(path.name)
+            built[path] = build_engine(source.path, path, asked, progress, opener=opener)
 
 
 def _opener(flavour: str) -> Opener | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -166,21 +167,18 @@ def _run(
 ) -> tuple[Report, Path | None]:
     from ecgan.trainer.evaluate import Evaluation, write_report
 
-    from ..interrupts import GracefulStop, Terminated
+    from ..interrupts import GracefulStop, warning_if_stopped
     from ..progress import CountProgress
 
-    try:
-        with (
-            GracefulStop() as stop,
-            CountProgress("faces", stop.check) as bar,
-            Evaluation(
-                data, models, wanted, folder=output, overwrite=overwrite, watch=bar.update
-            ) as evaluation,
-        ):
-            report = evaluation.report()
-            page = None if output is None else write_report(evaluation, report, output, faces=faces)
-            return report, page
-    except (KeyboardInterrupt, Terminated):
-        if output is not None:
-            console.warning("stopped; what was measured is kept, run it again to go on")
-        raise
+    kept = "what was measured is kept, run it again to go on"
+    with (
+        nullcontext() if output is None else warning_if_stopped(kept),
+        GracefulStop() as stop,
+        CountProgress("faces", stop.check) as bar,
+        Evaluation(
+            data, models, wanted, folder=output, overwrite=overwrite, watch=bar.update
+        ) as evaluation,
+    ):
+        report = evaluation.report()
+        page = None if output is None else write_report(evaluation, report, output, faces=faces)
+        return report, page

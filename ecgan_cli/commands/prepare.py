@@ -96,7 +96,7 @@ def _prepare(
 ) -> Summary:
     from ecgan.trainer.prepare import prepare
 
-    from ..interrupts import GracefulStop, Terminated
+    from ..interrupts import GracefulStop, warning_if_stopped
     from ..progress import CountProgress
 
     def open_unmasker() -> Unmasker:
@@ -104,12 +104,12 @@ def _prepare(
 
         return Unmasker(threads=threads)
 
-    try:
-        with GracefulStop() as stop, CountProgress("pictures", stop.check) as bar:
-            return prepare(texts, output, open_unmasker, wanted, watch=bar.update)
-    except (KeyboardInterrupt, Terminated):
-        console.warning("stopped; what was done is kept, run it again to go on")
-        raise
+    with (
+        warning_if_stopped("what was done is kept, run it again to go on"),
+        GracefulStop() as stop,
+        CountProgress("pictures", stop.check) as bar,
+    ):
+        return prepare(texts, output, open_unmasker, wanted, watch=bar.update)
 
 
 def _show(summary: Summary) -> None:

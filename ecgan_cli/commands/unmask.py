@@ -181,7 +181,7 @@ def _run(
     from ecgan.engine.jobs.batch import check_reports, run_batch
 
     from .. import summary
-    from ..interrupts import GracefulStop, Terminated
+    from ..interrupts import GracefulStop, warning_if_stopped
     from ..progress import BatchProgress
 
     engine: dict[str, Any] = {}
@@ -191,13 +191,13 @@ def _run(
         engine.update(unmasker.describe())
         return unmasker
 
-    try:
-        with GracefulStop() as stop, BatchProgress(len(tasks), stop.check) as bars:
-            reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
-    except (KeyboardInterrupt, Terminated):
-        again = "; run it again to go on with the rest" if len(tasks) > 1 else ""
-        console.warning(f"stopped; no half file was left{again}")
-        raise
+    again = "; run it again to go on with the rest" if len(tasks) > 1 else ""
+    with (
+        warning_if_stopped(f"no half file was left{again}"),
+        GracefulStop() as stop,
+        BatchProgress(len(tasks), stop.check) as bars,
+    ):
+        reports = run_batch(open_and_describe, tasks, asked, preview=preview, watch=bars.begin)
     failure: EcganError | None = None
     try:
         check_reports(reports)
