@@ -3,6 +3,7 @@
 The same for every runtime and every architecture, so that all of them run the same bytes:
 
     segmenter: crop uint8 (N, 256, 256, 3) -> mask uint8 (N, 256, 256)
+    classifier: crop uint8 (N, 256, 256, 3) -> probability float32 (N, 7), features float32 (N, D)
     generator: crop uint8 (N, 256, 256, 3), mask uint8 (N, 256, 256), expression float32 (N, 7)
                -> crop uint8 (N, 256, 256, 3), equal to the input bit for bit where mask is 0
 
@@ -22,6 +23,9 @@ from .types import CROP_SIZE
 
 BATCH_MAX = 16
 """Largest batch a model file promises to take."""
+
+PROBABILITY, FEATURES = "probability", "features"
+"""Outputs of a classifier."""
 
 _CROP = TensorSpec(np.dtype(np.uint8), (None, CROP_SIZE, CROP_SIZE, 3))
 _MASK = TensorSpec(np.dtype(np.uint8), (None, CROP_SIZE, CROP_SIZE))

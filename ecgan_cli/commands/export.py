@@ -94,9 +94,15 @@ def _row(file: Any) -> dict[str, Any]:
 
 def _summary(figures: dict[str, float]) -> str:
     """What the checks found, in words."""
+    if "export_worst_probability" in figures:  # of the classifier
+        found = f"by {figures['export_worst_probability']:.4f} of a probability at most"
+    else:
+        found = (
+            f"by {figures['export_worst_level']:.0f} of 255 at most, "
+            f"{figures['export_mean_level']:.4f} on average"
+        )
     text = (
-        f"ONNX Runtime and torch differ by {figures['export_worst_level']:.0f} of 255 at most, "
-        f"{figures['export_mean_level']:.4f} on average; "
+        f"ONNX Runtime and torch differ {found}; "
         f"weights are stored in {figures['stored_bits']:.0f} bits"
     )
     if "fp16_psnr" in figures:

@@ -1,9 +1,10 @@
 """The networks that ship, and how they are found and verified."""
 
 from .manifest import Manifest, ModelEntry, load_manifest
-from .store import DETECTOR, GENERATOR, SEGMENTER, model_folder, verified_path
+from .store import CLASSIFIER, DETECTOR, GENERATOR, SEGMENTER, model_folder, verified_path
 
 __all__ = [
+    "CLASSIFIER",
     "DETECTOR",
     "GENERATOR",
     "SEGMENTER",

@@ -19,7 +19,7 @@ class ModelEntry:
 
     Attributes:
         name: Registry name, for example "ecgan-fast".
-        kind: "generator", "segmenter" or "detector".
+        kind: "generator", "segmenter", "detector" or "classifier".
         file: File name beside the manifest.
         sha256: Of the file's bytes, 64 hex digits.
         licence: Terms of the weights, one line.

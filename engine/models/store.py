@@ -14,6 +14,8 @@ _MAKERS = {"int8": "python -m ecgan.trainer.quantize --data FACES"}
 DETECTOR = "detector"
 SEGMENTER = "segmenter"
 GENERATOR = "generator"
+CLASSIFIER = "classifier"
+"""Reads expressions, for ecgan evaluate; nothing else needs it."""
 
 
 def model_folder() -> Path:

@@ -19,8 +19,26 @@ def split_of(person: str, *, test_share: float = TEST_SHARE) -> str:
     Returns:
         "train", "val" or "test".
     """
-    digest = hashlib.sha256(person.encode("utf-8")).digest()
-    place = int.from_bytes(digest[:8], "big") / 2**64
+    place = int.from_bytes(_digest(person)[:8], "big") / 2**64
     if place < test_share:
         return "test"
     return "val" if place < test_share + VAL_SHARE else "train"
+
+
+def half_of(person: str) -> str:
+    """Which of two halves a person belongs to, whatever the split.
+
+    A network that judges is trained on the even one; whatever judges while a generator is trained
+    may have the odd one.
+
+    Args:
+        person: Who; the same name always gives the same half.
+
+    Returns:
+        "even" or "odd".
+    """
+    return "odd" if _digest(person)[-1] % 2 else "even"
+
+
+def _digest(person: str) -> bytes:
+    return hashlib.sha256(person.encode("utf-8")).digest()

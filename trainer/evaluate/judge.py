@@ -13,14 +13,11 @@ import numpy as np
 
 from ecgan.engine.backends.base import Backend
 from ecgan.engine.backends.ort import OrtBackend
-from ecgan.engine.contract import BATCH_MAX
+from ecgan.engine.contract import BATCH_MAX, FEATURES, PROBABILITY
 from ecgan.engine.errors import ModelMismatch, ModelMissing
 from ecgan.engine.expressions import EXPRESSIONS
-from ecgan.engine.models import load_manifest, model_folder, verified_path
+from ecgan.engine.models import CLASSIFIER, load_manifest, model_folder, verified_path
 from ecgan.engine.types import CROP_SIZE, F32, U8
-
-CLASSIFIER = "classifier"
-PROBABILITY, FEATURES = "probability", "features"
 
 
 class Reading(NamedTuple):

@@ -18,15 +18,13 @@ import torch
 from ecgan.engine.backends.checks import usable_cores
 from ecgan.engine.errors import ModelMissing
 from ecgan.engine.pipeline import Unmasker
-from ecgan.engine.types import CROP_SIZE
 
-from ..data import FaceSet
-from ..data.samples import draw_sample
 from ..data.shards import BrokenPicture
+from .accuracy import judge_accuracy
 from .cases import Cases
 from .contenders import Contender, open_contenders
 from .data import EvaluationData, open_data
-from .expressions import Confusion, confusion_at, strength_of
+from .expressions import confusion_at, strength_of
 from .features import CLASSIFIER, DISTANCE_WORDS, open_distance, open_features, open_identity
 from .figures import mean_figures
 from .floors import mean_face
@@ -41,7 +39,6 @@ MEAN_FACES = 600
 """Faces at most that the mean face is made of."""
 CHUNK = 16
 """Cases that are kept together."""
-READ_AT_ONCE = 64
 WORK_NAME = "work"
 FORMAT = 1
 """Of what is kept: figures that were defined otherwise are not mixed in."""
@@ -327,32 +324,8 @@ class Evaluation:
         )
 
     def _judge_report(self) -> JudgeReport | None:
-        judge, faces = self.tools.judge, self.data.labelled
-        if judge is None:
-            return None
-        if not len(faces):
-            return JudgeReport(judge.name, judge.sha256, None)
-        labels = np.array([record.label for record in faces])
-        probability = np.concatenate([judge.read(part).probability for part in _pictures(faces)])
-        right = probability.argmax(1) == labels
-        names = np.array([record.source for record in faces])
-        return JudgeReport(
-            judge.name,
-            judge.sha256,
-            Confusion.of(labels.tolist(), probability),
-            {
-                str(source): (int((names == source).sum()), float(right[names == source].mean()))
-                for source in np.unique(names)
-            },
-        )
-
-
-def _pictures(faces: FaceSet) -> Iterator[np.ndarray]:
-    """Aligned faces in stacks of moderate size."""
-    for start in range(0, len(faces), READ_AT_ONCE):
-        rows = range(start, min(start + READ_AT_ONCE, len(faces)))
-        rng = np.random.default_rng(0)  # nothing is drawn without jitter
-        yield np.stack([draw_sample(faces, i, rng, CROP_SIZE, jitter=0).image for i in rows])
+        judge = self.tools.judge
+        return None if judge is None else judge_accuracy(judge, self.data.labelled)
 
 
 def _means(found: Sequence[Measured]) -> tuple[dict[str, Row], dict[str, dict[str, Row]]]:

@@ -15,6 +15,7 @@ from ecgan.engine.errors import OptionError
 from ecgan.engine.types import CROP_SIZE
 
 from ..networks.ecgan import Ecgan
+from ..networks.expression_judge import BOTTOM, LEFT, REDUCE, RIGHT, TOP
 from ..networks.fold import FoldedEcgan
 from ..networks.segmenter import Segmenter
 from .half import HalfNetwork
@@ -125,6 +126,29 @@ class SegmenterContract(nn.Module):
     def levels(self, crop: Tensor) -> Tensor:
         """(N, 256, 256) float32: the mask before it is rounded."""
         return torch.sigmoid(self.network(_levels(crop) / 127.5 - 1))[:, 0] * 255
+
+
+class ClassifierContract(nn.Module):
+    """crop uint8 (N, 256, 256, 3) -> probability (N, 7) and features (N, D), both float32.
+
+    A face and its mirror image count alike: what is read off a face does not depend on its side.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """Crop to the expression that is read."""
+        window = _levels(crop)[:, :, TOP:BOTTOM, LEFT:RIGHT] / 127.5 - 1
+        window = F.avg_pool2d(window, REDUCE)
+        logits, features = self.network(torch.cat([window, window.flip(3)]))
+        return torch.softmax(_both_sides(logits), 1), _both_sides(features)
+
+
+def _both_sides(values: Tensor) -> Tensor:
+    """(2 N, D), faces and then their mirror images -> (N, D), their mean."""
+    return values.unflatten(0, (2, -1)).mean(0)
 
 
 Contract = FastContract | PaperContract | SegmenterContract

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ecgan.engine.errors import OutputError
 from ecgan.engine.models.manifest import MANIFEST_NAME, Manifest, ModelEntry, load_manifest
-from ecgan.engine.models.store import SEGMENTER, model_folder, verified_path
-from ecgan.engine.types import CROP_SIZE
+from ecgan.engine.models.store import CLASSIFIER, SEGMENTER, model_folder, verified_path
+from ecgan.engine.types import CROP_SIZE, U8
 
 from ..checkpoint import load_checkpoint, save_checkpoint, small_checkpoint
+from ..networks.expression_judge import ExpressionJudge
 from .check import make_feeds
-from .contract import SYMMETRIC, with_contract
+from .classifier import export_classifier
+from .contract import SYMMETRIC, ClassifierContract, with_contract
 from .crops import photo_crops, random_crops, training_crops
 from .graph import OPSET
 from .trained import Trained, read_trained
@@ -43,7 +46,7 @@ def export_checkpoint(
 ) -> Exported:
     """Write a checkpoint's network as model files and name them in the folder's manifest.
 
-    Networks that the folder lacks are copied from those that ship, so that it is complete.
+    Networks that ecgan unmask needs and the folder lacks are copied from those that ship.
 
     Args:
         checkpoint: Written by ecgan train, or by the paper's own code.
@@ -73,9 +76,7 @@ def export_checkpoint(
     crops = np.concatenate([random_crops(), real])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        exported = export_onnx(
-            trained.network, folder, trained.name, crops, scale=trained.scale, half=half
-        )
+        exported = _export(trained, folder, crops, half=half)
         _write_manifest(folder, describe(trained, exported, licence))
     except OSError as error:
         raise OutputError(
@@ -84,6 +85,12 @@ def export_checkpoint(
     if small is not None:
         save_checkpoint(small, small_checkpoint(load_checkpoint(checkpoint)))
     return exported
+
+
+def _export(trained: Trained, folder: Path, crops: U8, *, half: bool) -> Exported:
+    if isinstance(trained.network, ExpressionJudge):
+        return export_classifier(trained.network, folder, trained.name, crops)
+    return export_onnx(trained.network, folder, trained.name, crops, scale=trained.scale, half=half)
 
 
 def describe(trained: Trained, exported: Exported, licence: str) -> ModelEntry:
@@ -113,8 +120,13 @@ def describe(trained: Trained, exported: Exported, licence: str) -> ModelEntry:
 
 def count_gflop(trained: Trained) -> float:
     """Operations of one face, a multiply-add counted as two, in 10^9."""
-    contract = with_contract(trained.network, trained.scale)
-    feeds = make_feeds(contract, np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))
+    crops = np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    if isinstance(trained.network, ExpressionJudge):
+        contract: nn.Module = ClassifierContract(trained.network)
+        feeds = {"crop": crops}
+    else:
+        contract = known = with_contract(trained.network, trained.scale)
+        feeds = make_feeds(known, crops)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         contract(*(torch.from_numpy(value) for value in feeds.values()))
     return counter.get_total_flops() / 1e9
@@ -126,7 +138,7 @@ def _write_manifest(folder: Path, entry: ModelEntry) -> None:
     kept = [row for row in rows if row.name != entry.name]
     have = {row.kind for row in kept} | {entry.kind}
     for row in load_manifest(model_folder()).models:
-        if row.kind not in have:
+        if row.kind not in have and row.kind != CLASSIFIER:
             _copy_shipped(row, folder)
             kept.append(row)
             have.add(row.kind)

@@ -6,7 +6,7 @@ import copy
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,14 @@ EXAMPLES = 2
 
 
 def build_model(
-    module: nn.Module, feeds: Mapping[str, np.ndarray], output: str, scratch: Path
+    module: nn.Module, feeds: Mapping[str, np.ndarray], outputs: Sequence[str], scratch: Path
 ) -> onnx.ModelProto:
     """Trace a module into a model with a free batch, names of its own and nothing but the graph.
 
     Args:
         module: In evaluation mode, called with the feeds in their order.
         feeds: Input name -> array with a batch of at least ``EXAMPLES``.
-        output: Name of the one output.
+        outputs: Their names.
         scratch: File that may be written and is removed.
     """
     batch = torch.export.Dim("N", min=1, max=BATCH_MAX)
@@ -48,7 +48,7 @@ def build_model(
                 inputs,
                 scratch,
                 input_names=list(feeds),
-                output_names=[output],
+                output_names=list(outputs),
                 dynamic_shapes=tuple({0: batch} for _ in feeds),
                 opset_version=OPSET,
                 dynamo=True,

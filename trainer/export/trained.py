@@ -12,7 +12,7 @@ from torch import nn
 
 from ecgan.engine.errors import ModelMismatch, OptionError
 from ecgan.engine.expressions import EXPRESSIONS
-from ecgan.engine.models import GENERATOR, SEGMENTER
+from ecgan.engine.models import CLASSIFIER, GENERATOR, SEGMENTER
 from ecgan.engine.types import CROP_SIZE
 
 from ..checkpoint import load_checkpoint
@@ -21,7 +21,10 @@ from ..networks.authors import GENERATOR_KEY, generator_of
 from ..networks.ecgan import Ecgan
 from .contract import SYMMETRIC, TrainingInput, input_range
 
-BASELINE = "ecgan-baseline"
+BASELINE, JUDGE = "ecgan-baseline", "expression-judge"
+
+KINDS = {"segmenter": SEGMENTER, JUDGE: CLASSIFIER}
+"""Name of a network -> its kind; all others are generators."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,14 @@ class Trained:
 
     @property
     def kind(self) -> str:
-        """ "segmenter" or "generator"."""
-        return SEGMENTER if self.name == SEGMENTER else GENERATOR
+        """ "segmenter", "generator" or "classifier"."""
+        return KINDS.get(self.name, GENERATOR)
 
     @property
     def classes(self) -> list[str]:
         """Expressions it can be asked for."""
-        return [] if self.name in (SEGMENTER, BASELINE) else list(EXPRESSIONS)
+        asks = self.kind == GENERATOR and self.name != BASELINE
+        return list(EXPRESSIONS) if asks else []
 
     @property
     def auto(self) -> bool:

@@ -85,7 +85,7 @@ def export_onnx(
             contract = with_contract(HalfNetwork(folded), scale).eval()
             save_model(_traced(contract, feeds, parts[1]), parts[1])
             figures |= _check_half(with_contract(folded, scale), feeds, *parts)
-        files = [_named(part) for part in parts]
+        files = [named(part) for part in parts]
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
@@ -136,10 +136,10 @@ def _check_half(folded: Contract, feeds: check.Feeds, full: Path, half: Path) ->
 
 def _traced(contract: Contract, feeds: check.Feeds, part: Path) -> onnx.ModelProto:
     output = "mask" if isinstance(contract, SegmenterContract) else "painted"
-    return build_model(contract, feeds, output, part.with_suffix(".trace"))
+    return build_model(contract, feeds, [output], part.with_suffix(".trace"))
 
 
-def _named(part: Path) -> ModelFile:
+def named(part: Path) -> ModelFile:
     """Give a checked file its name."""
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     path = part.with_name(part.name.removeprefix(".").removesuffix(".part"))

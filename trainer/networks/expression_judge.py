@@ -1,6 +1,7 @@
-"""The judge of expressions: another architecture than what training is held to, on a finer picture.
+"""The judge of expressions: another kind of network than those that training is held to.
 
-It sees what ``grey_hull`` leaves of a face at 96 px.
+It looks at the middle of an aligned crop, grey and cut out by one ellipse that is always the same, so
+that whatever it sees can be had from the crop alone.
 """
 
 from __future__ import annotations
@@ -13,60 +14,78 @@ from torch import Tensor, nn
 
 from ecgan.engine.expressions import EXPRESSIONS
 
-SIDE = 96
+from ..data.samples import HULL_CENTRE, HULL_RADII
+from .grey_hull import grey_hull
+
+REDUCE = 4
+"""How many pixels of the crop, each way, become one that the judge sees."""
+
+TOP, BOTTOM, LEFT, RIGHT = 44, 256, 48, 208
+"""The window of the 256 px crop that holds the ellipse."""
+
+SHAPE = ((BOTTOM - TOP) // REDUCE, (RIGHT - LEFT) // REDUCE)
+"""Rows and columns of what the judge sees."""
 
 
-class _Inverted(nn.Module):
-    """1x1 to more channels, 3x3 in each, 1x1 back; the input is added where the shape stays."""
+def window_hull() -> Tensor:
+    """The ellipse in the reduced window: (1, 1, *SHAPE) float32, 1 inside."""
+    middle = (REDUCE - 1) / 2
+    rows = TOP + REDUCE * torch.arange(SHAPE[0], dtype=torch.float32) + middle - HULL_CENTRE[1]
+    columns = LEFT + REDUCE * torch.arange(SHAPE[1], dtype=torch.float32) + middle - HULL_CENTRE[0]
+    inside = (rows / HULL_RADII[1]).square()[:, None] + (columns / HULL_RADII[0]).square() <= 1
+    return inside.float()[None, None]
 
-    def __init__(self, channels_in: int, channels: int, stride: int, expansion: int = 4) -> None:
+
+class _Fused(nn.Module):
+    """3x3 to more channels, 1x1 back; the input is added where the shape stays."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int, expansion: int = 2) -> None:
         super().__init__()
         wide = expansion * channels_in
-        self.conv1, self.norm1 = nn.Conv2d(channels_in, wide, 1, bias=False), nn.BatchNorm2d(wide)
-        self.conv2 = nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False)
-        self.norm2 = nn.BatchNorm2d(wide)
-        self.conv3, self.norm3 = nn.Conv2d(wide, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels_in, wide, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(wide)
+        self.conv2, self.norm2 = nn.Conv2d(wide, channels, 1, bias=False), nn.BatchNorm2d(channels)
         self.adds = stride == 1 and channels_in == channels
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = torch.relu(self.norm1(self.conv1(x)))
-        hidden = torch.relu(self.norm2(self.conv2(hidden)))
-        hidden = self.norm3(self.conv3(hidden))
+        hidden = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
         return x + hidden if self.adds else hidden
 
 
 class ExpressionJudge(nn.Module):
-    """Inverted residuals: (N, 1, 96, 96) from ``grey_hull`` -> logits (N, 7).
+    """Fused inverted residuals: a reduced window (N, 3, *SHAPE) in [-1, 1] -> logits and features.
 
     Args:
-        widths: Channels at 48, 24, 12, 6 and 3 px.
+        widths: Channels at 27, 14, 7 and 4 rows.
         features: Size of the penultimate layer.
         dropout: Share of it hidden in training.
     """
 
+    hull: Tensor
+
     def __init__(
         self,
-        widths: Sequence[int] = (24, 40, 72, 112, 160),
+        widths: Sequence[int] = (24, 48, 96, 160),
         features: int = 256,
-        dropout: float = 0.4,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 3, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
-        blocks: list[nn.Module] = [_Inverted(widths[0], widths[0], 1)]
+        blocks: list[nn.Module] = []
         for before, width in pairwise(widths):
-            blocks += [_Inverted(before, width, 2), _Inverted(width, width, 1)]
+            blocks += [_Fused(before, width, 2), _Fused(width, width, 1)]
         self.blocks = nn.Sequential(*blocks)
         self.last = nn.Sequential(
             nn.Conv2d(widths[-1], features, 1, bias=False), nn.BatchNorm2d(features), nn.ReLU()
         )
         self.dropout = nn.Dropout(dropout)
         self.to_logits = nn.Linear(features, len(EXPRESSIONS))
+        self.register_buffer("hull", window_hull(), persistent=False)
 
-    def features(self, grey: Tensor) -> Tensor:
-        """Penultimate layer: (N, features)."""
-        return self.last(self.blocks(self.stem(grey))).mean((2, 3))
-
-    def forward(self, grey: Tensor) -> Tensor:
-        return self.to_logits(self.dropout(self.features(grey)))
+    def forward(self, window: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (N, 7) and the penultimate layer (N, features)."""
+        grey = grey_hull(window.float(), self.hull)
+        features = self.last(self.blocks(self.stem(grey))).mean((2, 3))
+        return self.to_logits(self.dropout(features)), features

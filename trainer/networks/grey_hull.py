@@ -13,7 +13,7 @@ def grey_hull(picture: Tensor, hull: Tensor) -> Tensor:
 
     Args:
         picture: (N, 3, S, S) in [-1, 1].
-        hull: (N, 1, S, S), 1 inside.
+        hull: (N, 1, S, S), or one for all, 1 inside.
 
     Returns:
         (N, 1, S, S): mean 0 and deviation 1 inside the hull, 0 outside.

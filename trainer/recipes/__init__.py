@@ -11,6 +11,7 @@ RECIPES = Registry(
         "segmenter": "ecgan.trainer.recipes.segmenter:SegmenterRecipe",
         "ecgan": "ecgan.trainer.recipes.paper:PaperRecipe",
         "ecgan-baseline": "ecgan.trainer.recipes.paper:BaselineRecipe",
+        "expression-judge": "ecgan.trainer.recipes.judge:JudgeRecipe",
     },
 )
 

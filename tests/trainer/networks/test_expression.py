@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from ecgan.trainer.networks.expression_judge import SIDE, ExpressionJudge
+from ecgan.trainer.data.samples import HULL_RADII
+from ecgan.trainer.networks.expression_judge import REDUCE, SHAPE, ExpressionJudge, window_hull
 from ecgan.trainer.networks.grey_hull import grey_hull
 
 
@@ -27,22 +30,38 @@ def test_tone_and_surround_do_not_matter_and_the_inside_does() -> None:
     assert (one - grey_hull(picture.flip(2), inside)).abs().mean() > 0.1
 
 
+def test_the_judge_sees_one_ellipse_that_fits_its_window_and_nothing_else() -> None:
+    inside = window_hull()
+    assert inside.shape == (1, 1, *SHAPE)
+    area = math.pi * HULL_RADII[0] * HULL_RADII[1] / REDUCE**2
+    assert float(inside.sum()) == pytest.approx(area, rel=0.02)
+    assert torch.equal(inside, inside.flip(3))
+    torch.manual_seed(0)
+    network = ExpressionJudge(dropout=0).train()  # fresh, it tells little apart in evaluation mode
+    window = torch.rand(2, 3, *SHAPE) * 2 - 1
+    with torch.no_grad():
+        logits, features = network(window)
+        for around in (-1.0, 1.0):
+            other, _ = network(torch.where(inside > 0, window, around))
+            assert torch.allclose(logits, other, atol=1e-5)
+        moved, _ = network(torch.where(inside > 0, window.flip(2), window))
+    assert (logits - moved).abs().max() > 0.01
+    assert features.shape == (2, 256)
+
+
 def test_the_judge_passes_the_gradient_to_the_picture() -> None:
     torch.manual_seed(0)
-    network = ExpressionJudge().eval()
-    grey = torch.randn(2, 1, SIDE, SIDE, requires_grad=True)
-    logits = network(grey)
+    window = torch.randn(2, 3, *SHAPE, requires_grad=True)
+    logits, _ = ExpressionJudge().eval()(window)
     assert logits.shape == (2, 7)
     logits[:, 0].sum().backward()
-    assert grey.grad is not None
-    assert grey.grad.abs().sum() > 0
+    assert window.grad is not None
+    assert window.grad.abs().sum() > 0
 
 
 def test_the_judge_is_small_and_its_features_make_its_answer() -> None:
     judge = ExpressionJudge().eval()
-    assert sum(p.numel() for p in judge.parameters()) < 0.9e6  # 1.8 MB at half precision
-    grey = torch.randn(3, 1, SIDE, SIDE)
+    assert sum(p.numel() for p in judge.parameters()) < 1.2e6  # 2.4 MB at half precision
     with torch.no_grad():
-        features = judge.features(grey)
-        assert features.shape == (3, 256)
-        assert torch.allclose(judge.to_logits(features), judge(grey), atol=1e-6)
+        logits, features = judge(torch.randn(3, 3, *SHAPE))
+        assert torch.allclose(judge.to_logits(features), logits, atol=1e-6)

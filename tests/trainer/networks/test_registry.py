@@ -24,7 +24,7 @@ CASES: dict[str, tuple[tuple[Tensor, ...], tuple[int, ...]]] = {
     "segmenter": ((noise(2, 3, 256, 256),), (2, 1, 256, 256)),
     "ecgan": ((noise(*PICTURE), LABEL), FACE),
     "ecgan-baseline": ((noise(*PICTURE),), FACE),
-    "expression-judge": ((noise(2, 1, 96, 96),), (2, 7)),
+    "expression-judge": ((noise(2, 3, 53, 40),), (2, 7)),
     "ecgan-disc-whole": ((noise(*FACE), noise(*PICTURE), LABEL), (2, 1, 2, 2)),
     "ecgan-disc-mask": ((noise(*FACE), noise(*PICTURE), LABEL), (2, 1, 2, 2)),
 }
