@@ -8,7 +8,6 @@ of this project, of the paper's code, and plain state dictionaries) are read too
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ecgan.engine.errors import ModelMismatch, ModelMissing, OutputError
+from ecgan.engine.media.output import atomic_file
 
 SUFFIX = ".safetensors"
 DOCUMENT = "ecgan"
@@ -42,17 +42,12 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     tensors: dict[str, torch.Tensor] = {}
     document = json.dumps(_packed(state, "", tensors))
-    part = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(tensors, part, {DOCUMENT: document})
-        with part.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        with atomic_file(path) as part:
+            safetensors.torch.save_file(tensors, part, {DOCUMENT: document})
+    except (OutputError, SafetensorError) as error:
         raise OutputError(
-            f"checkpoint '{path}' cannot be written: {error}",
+            f"checkpoint '{path}' cannot be written: {error.__cause__ or error}",
             hint="free some disk space; what was written before is still there",
         ) from error
 

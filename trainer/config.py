@@ -318,7 +318,9 @@ def _toml(value: Any) -> str:
 def _converted(key: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(default, tuple) and isinstance(value, list | tuple) and default:
+    if isinstance(default, tuple) and isinstance(value, list | tuple):
+        if len(value) != len(default):
+            raise ConfigError(f"key '{key}' has {len(value)} values, expected {len(default)}")
         return tuple(_converted(key, part, default[0]) for part in value)
     if isinstance(default, dict) and isinstance(value, dict):
         return {name: _converted(key, part, 1.0) for name, part in value.items()}

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecgan.engine.errors import ConfigError, ModelMismatch, OutputError
+from ecgan.engine.errors import ConfigError, ModelMismatch
+from ecgan.engine.media.output import atomic_file, write_atomic
 
 from .checkpoint import SUFFIX, load_checkpoint, numbered, save_checkpoint
 
@@ -96,18 +97,13 @@ class RunFolder:
         Raises:
             OutputError: It cannot be written; the best before is still there.
         """
-        part = self._checkpoints / f".best{SUFFIX}.part"
-        try:
-            part.unlink(missing_ok=True)
+        with atomic_file(self._checkpoints / f"best{SUFFIX}") as part:
+            part.unlink(missing_ok=True)  # of a run that was killed here
             try:
                 os.link(checkpoint, part)
             except OSError:  # the file system has no links
                 shutil.copyfile(checkpoint, part)
-            part.replace(self._checkpoints / f"best{SUFFIX}")
-            self.write("checkpoints/best.json", json.dumps(vars(best)))
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(f"'{part.parent}' cannot be written: {error}") from error
+        self.write("checkpoints/best.json", json.dumps(vars(best)))
         self.best = best
 
     def write(self, name: str, text: str) -> None:
@@ -116,15 +112,7 @@ class RunFolder:
         Raises:
             OutputError: It cannot be written.
         """
-        path = self.path / name
-        part = path.with_name(f".{path.name}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text + "\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(f"'{path}' cannot be written: {error}") from error
+        write_atomic(self.path / name, f"{text}\n".encode())
 
     def _read_best(self) -> Best | None:
         try:

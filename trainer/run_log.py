@@ -57,6 +57,8 @@ class RunLog:
         self._counts.clear()
         self._time, self._seen = time.monotonic(), seen
         rounded = {name: round(value, 5) for name, value in {**figures, **means}.items()}
+        if not rounded:
+            return
         self._guarded(lambda: self._append(seen, rounded))
         text = " ".join(f"{name} {value:.4g}" for name, value in rounded.items())
         logger.info("%d of %d: %s", seen, self._samples, text)

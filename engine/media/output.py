@@ -98,7 +98,7 @@ def output_error(error: OSError, target: Path) -> OutputError:
     if error.errno in _FULL:
         return OutputError(
             f"disk full while writing '{target}'; nothing was left behind",
-            hint="free some space, or write elsewhere with -o",
+            hint="free some space, or write elsewhere",
         )
     if error.errno in _DENIED:
         return _denied(target.parent)
@@ -108,5 +108,5 @@ def output_error(error: OSError, target: Path) -> OutputError:
 
 def _denied(folder: Path) -> OutputError:
     return OutputError(
-        f"folder '{folder}' is not writable", hint="write elsewhere with -o, or change its rights"
+        f"folder '{folder}' is not writable", hint="write elsewhere, or change its rights"
     )

@@ -230,6 +230,13 @@ def test_a_full_disk_loses_nothing(
     assert_same(tmp_path / "whole", tmp_path / "run")
 
 
+def test_a_run_folder_that_is_a_file_is_named(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(OutputError, match=r"run/config\.toml"):
+        make().run()
+    assert (tmp_path / "run").read_text() == "mine"
+
+
 # --- what stays --------------------------------------------------------------------------------
 
 

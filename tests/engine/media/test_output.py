@@ -68,7 +68,7 @@ def test_an_unwritable_folder_is_refused(
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(OutputError, match="is not writable") as caught:
         check_output(source, tmp_path / "out.jpg", overwrite=False)
-    assert "-o" in str(caught.value.hint)
+    assert "elsewhere" in str(caught.value.hint)
 
 
 # --- writing -------------------------------------------------------------------------------------
