@@ -30,7 +30,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="NETWORK",
-            help="ecgan-fast, segmenter, ecgan (the paper's) or ecgan-baseline.",
+            help="ecgan-fast, segmenter, ecgan (the paper's), ecgan-baseline or expression-judge.",
             show_default="the preset's",
         ),
     ] = None,
@@ -44,7 +44,7 @@ def command(
         str | None,
         option(
             "--preset NAME",
-            "fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); paper or tiny (the others).",
+            "fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); judge or tiny (expression-judge); paper or tiny (the others).",
             PLAN,
             default="the first",
         ),
