@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ecgan.engine.media.output import atomic_file
 from ecgan.engine.types import F32
 
 from .data.faces import FaceSet
-from .data.samples import draw_sample
+from .data.stacks import stacks
 from .networks.face_expression import FaceExpression
+from .pictures import as_picture
 
 TEMPERATURE = 3.0
 """Divides the logits: the network is overconfident (its median highest probability is 0.996)."""
@@ -31,20 +33,21 @@ def read_expressions(faces: FaceSet, network: FaceExpression, cache: Path) -> di
 
     Returns:
         File name -> (7,) float32 probabilities.
+
+    Raises:
+        BrokenPicture: A picture cannot be decoded.
+        OutputError: The cache cannot be written.
     """
     if cache.exists():
         with np.load(cache) as archive:
             return dict(zip(archive["files"].tolist(), archive["weights"], strict=True))
-    rng = np.random.default_rng(0)
     rows: list[np.ndarray] = []
-    for begin in range(0, len(faces), 32):
-        indices = range(begin, min(begin + 32, len(faces)))
-        pictures = np.stack([draw_sample(faces, i, rng, 128, jitter=0).image for i in indices])
+    for pictures in stacks(faces, 128, 32):
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+            x = as_picture(torch.from_numpy(pictures))
             rows.append(torch.softmax(network(x) / TEMPERATURE, 1).float().numpy())
     weights = np.concatenate(rows).astype(np.float32)
     files = [record.file for record in faces]
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(cache, files=np.array(files), weights=weights)
+    with atomic_file(cache) as part, part.open("wb") as handle:
+        np.savez_compressed(handle, files=np.array(files), weights=weights)
     return dict(zip(files, weights, strict=True))

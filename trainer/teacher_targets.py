@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ecgan.engine.media.output import atomic_file
 from ecgan.engine.types import F32
 
 from .data.faces import FaceRecord, FaceSet
-from .data.samples import draw_sample
+from .data.stacks import stacks
 from .networks.teachers import load_face_expression, load_face_recognition
+from .pictures import as_picture
 
 TEMPERATURE = 3.0
 """Divides the expression network's logits, which are overconfident."""
@@ -61,16 +63,17 @@ def read_targets(faces: FaceSet, teachers: Path, cache: Path) -> dict[str, Targe
 
     Raises:
         ModelMissing: A teacher's weights are not there.
+        OutputError: The cache cannot be written.
     """
     if not cache.exists():
         expression, raw = _shown(faces, Teachers(teachers))
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            cache,
-            keys=np.array([key_of(record) for record in faces]),
-            expression=expression,
-            seen=_directions(raw),
-        )
+        with atomic_file(cache) as part, part.open("wb") as handle:
+            np.savez(
+                handle,
+                keys=np.array([key_of(record) for record in faces]),
+                expression=expression,
+                seen=_directions(raw),
+            )
     with np.load(cache) as archive:
         rows = zip(archive["keys"].tolist(), archive["expression"], archive["seen"], strict=True)
         return {key: Targets(expression, seen) for key, expression, seen in rows}
@@ -116,15 +119,11 @@ def _in_cells(maps: Tensor) -> Tensor:
 @torch.no_grad()
 def _shown(faces: FaceSet, teachers: Teachers) -> tuple[F32, dict[str, Tensor]]:
     """Probabilities (N, 7), and what each teacher sees."""
-    rng = np.random.default_rng(0)  # nothing is drawn without jitter
     expression: list[Tensor] = []
     seen: dict[str, list[Tensor]] = {}
-    for begin in range(0, len(faces), AT_ONCE):
-        rows = range(begin, min(begin + AT_ONCE, len(faces)))
-        pictures = np.stack([draw_sample(faces, i, rng, SIZE, jitter=0).image for i in rows])
-        x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    for pictures in stacks(faces, SIZE, AT_ONCE):
         with torch.autocast("cpu", torch.bfloat16):
-            logits, maps = teachers.look(x)
+            logits, maps = teachers.look(as_picture(torch.from_numpy(pictures)))
         expression.append(torch.softmax(logits.float() / TEMPERATURE, 1))
         for name, value in maps.items():
             seen.setdefault(name, []).append(value.half())

@@ -22,6 +22,7 @@ from ecgan.engine.errors import DatasetError
 from ecgan.engine.types import CROP_SIZE, F32, U8
 
 from ..networks.segmenter import Segmenter
+from ..pictures import as_picture
 from .samples import jitter_matrix
 
 MIN_HEIGHT = 40
@@ -94,7 +95,7 @@ def draw_worn(faces: list[WornFace], rng: np.random.Generator) -> tuple[U8, F32]
 
 
 def _agreed(crop: U8, teacher: Segmenter) -> U8 | None:
-    picture = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1
+    picture = as_picture(torch.from_numpy(crop)[None])
     with torch.no_grad():
         one, two = torch.sigmoid(teacher(torch.cat([picture, picture.flip(3)])))[:, 0]
     two = two.flip(1)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from ecgan.engine.types import CROP_SIZE, U8
+from ecgan.engine.types import CROP_SIZE
 
 from ..data import FaceSet
-from ..data.samples import draw_sample
+from ..data.stacks import stacks
 from .expressions import Confusion
 from .judge import Judge
 from .report import JudgeReport
@@ -27,7 +25,8 @@ def judge_accuracy(judge: Judge, faces: FaceSet) -> JudgeReport:
     if not len(faces):
         return JudgeReport(judge.name, judge.sha256, None)
     labels = np.array([record.label for record in faces])
-    probability = np.concatenate([judge.read(part).probability for part in _pictures(faces)])
+    pictures = stacks(faces, CROP_SIZE, READ_AT_ONCE)
+    probability = np.concatenate([judge.read(part).probability for part in pictures])
     right = probability.argmax(1) == labels
     names = np.array([record.source for record in faces])
     return JudgeReport(
@@ -39,11 +38,3 @@ def judge_accuracy(judge: Judge, faces: FaceSet) -> JudgeReport:
             for source in np.unique(names)
         },
     )
-
-
-def _pictures(faces: FaceSet) -> Iterator[U8]:
-    """Aligned faces in stacks of moderate size."""
-    for start in range(0, len(faces), READ_AT_ONCE):
-        rows = range(start, min(start + READ_AT_ONCE, len(faces)))
-        rng = np.random.default_rng(0)  # nothing is drawn without jitter
-        yield np.stack([draw_sample(faces, i, rng, CROP_SIZE, jitter=0).image for i in rows])

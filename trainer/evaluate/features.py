@@ -16,6 +16,7 @@ from ecgan.engine.types import F32, U8
 from ..losses.feature_networks import FEATURE_NETWORKS
 from ..losses.perceptual import load_vgg19
 from ..networks.teachers import load_face_recognition
+from ..pictures import as_picture
 from .inception import load_inception
 from .judge import Judge
 
@@ -68,8 +69,7 @@ class Distance:
 
 def to_tensor(pictures: U8) -> Tensor:
     """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [-1, 1]."""
-    levels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
-    return levels.float() / 127.5 - 1
+    return as_picture(torch.from_numpy(np.ascontiguousarray(pictures)))
 
 
 def open_distance(text: str | None, teachers: Path | None) -> Distance | None:

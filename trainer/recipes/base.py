@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from ecgan.engine.errors import Diverged
 
 from ..config import LoopConfig
+from ..pictures import as_picture
 from ..validate import Validation
 
 if TYPE_CHECKING:
@@ -179,9 +180,3 @@ class Recipe(ABC, Generic[C]):
         if self._fabric is None:
             raise RuntimeError("wire() comes before the first step")
         return self._fabric
-
-
-def as_picture(image: Tensor) -> Tensor:
-    """(N, S, S, 3) uint8 -> (N, 3, S, S) float32 in [-1, 1], channels last in memory."""
-    picture = image.permute(0, 3, 1, 2).float() / 127.5 - 1
-    return picture.contiguous(memory_format=torch.channels_last)
