@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ecgan.engine.errors import DatasetError
+from ecgan.engine.errors import DatasetError, EcganError
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.trainer.data import load_data
 from ecgan.trainer.evaluate.accuracy import judge_accuracy
@@ -49,7 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--split", choices=("train", "val", "test"), default=SPLIT)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    found = measure(options.data, options.classifier, options.split)
+    try:
+        found = measure(options.data, options.classifier, options.split)
+    except EcganError as error:
+        parser.error(f"{error}" + (f"; {error.hint}" if error.hint else ""))
     text = json.dumps(found.as_json(), indent=2) if options.json else "\n".join(_lines(found))
     sys.stdout.write(text + "\n")
     return 0

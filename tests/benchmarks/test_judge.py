@@ -56,6 +56,13 @@ def test_a_split_without_labels_is_refused(faces_folder: Path) -> None:
         judge.measure(str(faces_folder), None)
 
 
+@pytest.mark.usefixtures("smiling")
+def test_a_fault_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        judge.main(["gone"])
+    assert "'gone' does not exist" in capsys.readouterr().err
+
+
 def test_without_a_classifier_it_is_refused(faces_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"no evaluation classifier in|no 'manifest\.json'"):
         judge.measure(str(faces_folder), tmp_path)
