@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgan.engine.models import DETECTOR, load_manifest, model_folder
+from ecgan.engine.models import GENERATOR, SEGMENTER, load_manifest, model_folder
 from ecgan.engine.types import CROP_SIZE
 
 from .machine import machine_line
@@ -73,7 +73,7 @@ def measure_build(onnx: Path, target: str) -> EngineBuild:
 def shipped_files() -> list[Path]:
     """All files of the segmenters and generators that ship."""
     folder = model_folder()
-    rows = [row for row in load_manifest(folder).models if row.kind != DETECTOR]
+    rows = [row for row in load_manifest(folder).models if row.kind in (SEGMENTER, GENERATOR)]
     return [folder / name for row in rows for name in (row.file, *row.precisions.values())]
 
 
