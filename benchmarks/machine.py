@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgan.engine.backends.checks import usable_cores
-from ecgan.engine.errors import BackendUnavailable
-from ecgan.engine.tensorrt.driver import find_gpu
+from ecgan.engine.tensorrt.driver import answering_gpu
 
 LIBRARIES = ("numpy", "torch", "onnxruntime")
 RUNTIMES = (
@@ -49,9 +48,8 @@ def machine() -> dict[str, Any]:
 
 
 def _gpu() -> dict[str, str] | None:
-    try:
-        gpu = find_gpu()
-    except BackendUnavailable:
+    gpu = answering_gpu()
+    if gpu is None:
         return None
     major, minor = gpu.driver
     return {"name": gpu.name, "target": gpu.target, "driver": f"CUDA {major}.{minor}"}

@@ -167,15 +167,10 @@ def _build(
 
 def _opener(flavour: str) -> Opener | None:
     """What holds an engine against its model before it is kept; None where no GPU answers."""
-    from ecgan.engine.errors import BackendUnavailable
-    from ecgan.engine.tensorrt.driver import find_gpu
+    from ecgan.engine.tensorrt.driver import answering_gpu
     from ecgan.engine.tensorrt.platform import find_platform
 
-    try:
-        find_gpu()
-    except BackendUnavailable:
-        return None
-    return find_platform(flavour=flavour).trial
+    return None if answering_gpu() is None else find_platform(flavour=flavour).trial
 
 
 def _table(built: Mapping[Path, Sidecar]) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..backends.checks import usable_cores
 from ..errors import BackendUnavailable
-from ..tensorrt.driver import Gpu, find_gpu
+from ..tensorrt.driver import Gpu, answering_gpu, find_gpu
 from .base import Finding, Status
 
 OLDEST_PYTHON = (3, 11)
@@ -47,11 +47,7 @@ def gpu() -> list[Finding]:
 
 def has_gpu() -> bool:
     """Whether a driver answers and has a GPU."""
-    try:
-        find_gpu()
-    except BackendUnavailable:
-        return False
-    return True
+    return answering_gpu() is not None
 
 
 def _without_gpu(error: BackendUnavailable) -> Finding:

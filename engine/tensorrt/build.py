@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import BackendUnavailable
 from ..media.output import write_atomic
 from ..memory import MIB, peak_memory_mib
-from .driver import Gpu, find_gpu
+from .driver import answering_gpu
 from .explain import explain
 from .flavour import AUTO, RTX, Flavour, load_flavour
 from .log import Lines, listening, shared_log
@@ -127,7 +126,7 @@ def build_engine(
     """
     check_batches(*options.batches)
     flavour = load_flavour(options.builder)
-    gpu = _answering_gpu(options.gpu)
+    gpu = answering_gpu(options.gpu)
     targets = choose_targets(flavour, options.target, gpu)
     content = read_model(onnx)
     started = time.perf_counter()
@@ -162,13 +161,6 @@ def build_engine(
     write_atomic(target, plan)
     sidecar.save(target)
     return sidecar
-
-
-def _answering_gpu(index: int) -> Gpu | None:
-    try:
-        return find_gpu(index)
-    except BackendUnavailable:
-        return None
 
 
 def _apart(call: Callable[[], T], stop: Callable[[BaseException], None] | None = None) -> T:

@@ -69,6 +69,14 @@ def find_gpu(index: int = 0) -> Gpu:
     )
 
 
+def answering_gpu(index: int = 0) -> Gpu | None:
+    """As ``find_gpu``; None where there is none."""
+    try:
+        return find_gpu(index)
+    except BackendUnavailable:
+        return None
+
+
 def _load() -> ctypes.CDLL:
     try:
         return ctypes.CDLL(_LIBRARY)

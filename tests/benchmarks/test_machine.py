@@ -38,7 +38,7 @@ def test_machine_names_what_is_installed_and_the_card_where_there_is_one(
     assert found["versions"]["numpy"] == metadata.version("numpy")
     assert found["cores"] >= 1
     gpu = Gpu(0, "Some GPU", (8, 9), (13, 0))
-    monkeypatch.setattr(machine, "find_gpu", lambda: gpu)
+    monkeypatch.setattr(machine, "answering_gpu", lambda: gpu)
     assert machine.machine()["gpu"] == {
         "name": "Some GPU",
         "target": "sm89",

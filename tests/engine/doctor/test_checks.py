@@ -60,9 +60,10 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], Gpu]], 
     """Puts a made-up driver in the place of the real one."""
 
     def put(find: Callable[[int], Gpu]) -> None:
-        for module in (system, runtimes):
-            monkeypatch.setattr(module, "find_gpu", find)
-        monkeypatch.setattr("ecgan.engine.tensorrt.flavour.find_gpu", find)
+        for user in (system, runtimes):
+            monkeypatch.setattr(user, "find_gpu", find)
+        for module in ("driver", "flavour"):
+            monkeypatch.setattr(f"ecgan.engine.tensorrt.{module}.find_gpu", find)
 
     return put
 

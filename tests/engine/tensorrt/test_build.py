@@ -151,7 +151,7 @@ def opener_of(model: Path, opened: list[bytes], error: int) -> Opener:
 @pytest.fixture
 def ada(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = Gpu(0, "GPU of the test", (8, 9), (13, 0))
-    monkeypatch.setattr(build, "find_gpu", lambda index: gpu)
+    monkeypatch.setattr(build, "answering_gpu", lambda index: gpu)
 
 
 @pytest.mark.usefixtures("ada")
@@ -188,7 +188,7 @@ def test_current_is_the_gpu_that_was_asked_for(
     full_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpus = [Gpu(0, "first", (8, 6), (13, 0)), Gpu(1, "second", (8, 9), (13, 0))]
-    monkeypatch.setattr(build, "find_gpu", gpus.__getitem__)
+    monkeypatch.setattr(build, "answering_gpu", gpus.__getitem__)
     options = BuildOptions(flavour="rtx", target="current", gpu=1)
     made = build_engine(full_model, tmp_path / "a.engine", options)
     assert (made.targets, made.device) == (["sm89"], "second")
@@ -203,7 +203,7 @@ def full_tensorrt(rtx: Flavour, monkeypatch: pytest.MonkeyPatch) -> None:
     flavour = Flavour(TENSORRT, "11.4", rtx.module)
     gpu = Gpu(0, "GPU of the test", (9, 0), (13, 0))
     monkeypatch.setattr(build, "load_flavour", lambda name: flavour)
-    monkeypatch.setattr(build, "find_gpu", lambda index: gpu)
+    monkeypatch.setattr(build, "answering_gpu", lambda index: gpu)
 
 
 @pytest.mark.usefixtures("full_tensorrt")
@@ -287,10 +287,7 @@ def test_requests_that_cannot_be(
 def test_current_needs_a_gpu(
     full_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(index: int) -> Gpu:
-        raise BackendUnavailable("no NVIDIA driver was found")
-
-    monkeypatch.setattr(build, "find_gpu", none)
+    monkeypatch.setattr(build, "answering_gpu", lambda index: None)
     options = BuildOptions(flavour="rtx", target="current")
     with pytest.raises(BackendUnavailable, match="needs a GPU"):
         build_engine(full_model, tmp_path / "a.engine", options)

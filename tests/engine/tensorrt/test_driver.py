@@ -10,7 +10,7 @@ import pytest
 
 from ecgan.engine.errors import BackendUnavailable
 from ecgan.engine.tensorrt import driver
-from ecgan.engine.tensorrt.driver import Gpu, find_gpu
+from ecgan.engine.tensorrt.driver import Gpu, answering_gpu, find_gpu
 
 NO_DEVICE, NOT_PERMITTED = 100, 800
 
@@ -56,6 +56,7 @@ def test_a_gpu(index: int, answering: Callable[..., None]) -> None:
     answering()
     assert find_gpu(index) == Gpu(index, f"GPU {index}", (8, 9), (13, 1))
     assert find_gpu(index).target == "sm89"
+    assert answering_gpu(index) == find_gpu(index)
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,4 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendUnavailable, match="no NVIDIA driver was found") as caught:
         find_gpu()
     assert caught.value.exit_code == 4
+    assert answering_gpu() is None
