@@ -10,6 +10,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def one_line(error: object) -> str:
+    """The text of an error of a library, whose messages often have several lines."""
+    return " ".join(str(error).split())
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """The hint for a name that is not known; None where no choice is near."""
     near = difflib.get_close_matches(word, list(choices), n=1)
@@ -124,8 +129,7 @@ class InternalError(EcganError):
     exit_code = 70
 
     def __init__(self, bug: BaseException) -> None:
-        what = " ".join(f"{type(bug).__name__}: {bug}".split())
         super().__init__(
-            f"internal error: {what}",
+            one_line(f"internal error: {type(bug).__name__}: {bug}"),
             hint="this is a bug: run again with -v and report what it prints",
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ecgan.engine.backends import BACKENDS
 from ecgan.engine.backends.base import Array, TensorSpec
-from ecgan.engine.backends.checks import check_feeds, cuda_index, one_line, thread_count
-from ecgan.engine.errors import BackendUnavailable, EcganError, OutOfMemory
+from ecgan.engine.backends.checks import check_feeds, cuda_index, thread_count
+from ecgan.engine.errors import BackendUnavailable, EcganError, OutOfMemory, one_line
 
 if TYPE_CHECKING:
     from .torch_graph import TorchModel

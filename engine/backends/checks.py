@@ -1,4 +1,4 @@
-"""What every runtime checks in the same way before it computes, and how it words what it is told."""
+"""What every runtime checks in the same way before it computes."""
 
 from __future__ import annotations
 
@@ -59,8 +59,3 @@ def check_feeds(inputs: Mapping[str, TensorSpec], feeds: Mapping[str, Array]) ->
             raise ModelMismatch(
                 f"input '{name}' is {spec.dtype} {spec.shape}, got {array.dtype} {array.shape}"
             )
-
-
-def one_line(error: BaseException) -> str:
-    """The text of an error of a runtime, whose messages often have several lines."""
-    return " ".join(str(error).split())

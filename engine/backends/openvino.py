@@ -9,9 +9,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import BackendUnavailable, EcganError, ModelMismatch, OptionError, OutOfMemory
+from ..errors import (
+    BackendUnavailable,
+    EcganError,
+    ModelMismatch,
+    OptionError,
+    OutOfMemory,
+    one_line,
+)
 from .base import Array, TensorSpec
-from .checks import check_feeds, cuda_index, one_line, thread_count
+from .checks import check_feeds, cuda_index, thread_count
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _FAILURES = (RuntimeError, ValueError, MemoryError)

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import BackendUnavailable, EcganError, ModelMismatch, OutOfMemory
+from ..errors import BackendUnavailable, EcganError, ModelMismatch, OutOfMemory, one_line
 from .base import Array, TensorSpec
-from .checks import check_feeds, cuda_index, one_line, thread_count
+from .checks import check_feeds, cuda_index, thread_count
 
 _log = logging.getLogger(__name__)
 

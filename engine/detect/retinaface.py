@@ -86,17 +86,7 @@ class RetinaFace:
         self.device = self._network.device
 
     def detect(self, frame: U8, *, quick: bool = False, small: bool = False) -> list[Face]:
-        """Find faces.
-
-        Args:
-            frame: (H, W, 3) uint8 RGB, any size from 1x1 up.
-            quick: One pass at one size, for frames in which faces are being followed.
-            small: One more pass for small faces, over a large or enlarged picture. A quick look
-                does without.
-
-        Returns:
-            Faces with boxes inside the frame, highest score first, one per face.
-        """
+        """As ``Detector.detect``; small faces get a pass over a large or enlarged picture."""
         if not frame.size:
             return []
         suggestions = self._suggestions(frame, quick, small)

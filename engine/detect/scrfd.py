@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backends.checks import cuda_index
 from ..backends.ort import unusable
-from ..errors import BackendUnavailable, ModelMismatch, ModelMissing
+from ..errors import BackendUnavailable, ModelMismatch, ModelMissing, one_line
 from ..types import U8, Face
 from .boxes import clip
 
@@ -70,16 +70,7 @@ class InsightFace:
         _log.warning("detector '%s' from '%s': %s", self.name, folder, self.licence)
 
     def detect(self, frame: U8, *, quick: bool = False, small: bool = False) -> list[Face]:
-        """Find faces.
-
-        Args:
-            frame: (H, W, 3) uint8 RGB, any size from 1x1 up.
-            quick: Makes no difference: there is one size, fixed when the pack is loaded.
-            small: Makes no difference either.
-
-        Returns:
-            Faces with boxes inside the frame, highest score first, one per face.
-        """
+        """As ``Detector.detect``; there is one size, so that no look is quicker or finer."""
         if not frame.size:
             return []
         with contextlib.redirect_stdout(io.StringIO()):
@@ -141,7 +132,8 @@ def _open(folder: Path, card: int | None, threads: int | None) -> Any:
             "'det_10g.onnx' must lie there"
         ) from error
     except Exception as error:  # insightface and onnxruntime raise classes of their own
-        reason = " ".join(str(error).split())
-        raise ModelMismatch(f"insightface refuses the pack '{folder}': {reason}") from error
+        raise ModelMismatch(
+            f"insightface refuses the pack '{folder}': {one_line(error)}"
+        ) from error
     _log.debug("insightface: %s", said.getvalue().strip())
     return analysis

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from typing import Any
 
-from ..errors import BackendUnavailable, EcganError
+from ..errors import BackendUnavailable, EcganError, one_line
 from .base import Finding, Status, failed
 
 TIMEOUT_S = 120.0
@@ -71,10 +71,10 @@ def _check(name: str, target: str) -> list[Finding]:
     except EcganError as error:
         return [failed(name, error)]
     except ImportError as error:
-        text = f"cannot be imported: {' '.join(str(error).split())}"
+        text = f"cannot be imported: {one_line(error)}"
         return [Finding(name, Status.PROBLEM, text, exit_code=BackendUnavailable.exit_code)]
     except Exception as bug:  # noqa: BLE001  a broken library raises anything; the others still count
-        text = " ".join(f"{type(bug).__name__}: {bug}".split())
+        text = one_line(f"{type(bug).__name__}: {bug}")
         return [Finding(name, Status.PROBLEM, text, exit_code=70)]
     return findings
 

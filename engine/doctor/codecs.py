@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from ..errors import one_line
 from ..media import heif
 from .base import Finding, Status
 
@@ -42,8 +43,8 @@ def video() -> list[Finding]:
         codec = ".".join(map(str, av.library_versions["libavcodec"]))
         _encode_and_decode()
     except (ImportError, OSError, ValueError) as error:  # FFmpeg's errors are of the last two
-        reason = " ".join(str(error).split())
-        return [Finding("video", Status.WARNING, f"H.264 cannot be written: {reason}", again)]
+        told = f"H.264 cannot be written: {one_line(error)}"
+        return [Finding("video", Status.WARNING, told, again)]
     text = f"H.264 ({ENCODER}) by PyAV {av.__version__}, libavcodec {codec}"
     return [Finding("video", Status.OK, text)]
 

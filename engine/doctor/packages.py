@@ -6,6 +6,7 @@ import importlib
 import re
 from importlib import metadata
 
+from ..errors import one_line
 from .base import Finding, Status
 
 DISTRIBUTION = "ecgan"
@@ -67,9 +68,8 @@ def _package(requirement: str) -> Finding:
     try:
         importlib.import_module(MODULES.get(name, name))
     except (ImportError, OSError) as error:
-        reason = " ".join(str(error).split())
         again = f"pip install --force-reinstall '{name}{limits}'"
-        return Finding(name, Status.PROBLEM, f"cannot be imported: {reason}", again)
+        return Finding(name, Status.PROBLEM, f"cannot be imported: {one_line(error)}", again)
     return Finding(name, Status.OK, version)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.ort import INSTALL_GPU, OrtBackend
-from ..errors import BackendUnavailable, EcganError
+from ..errors import BackendUnavailable, EcganError, one_line
 from ..models import SEGMENTER, load_manifest, model_folder, verified_path
 from ..tensorrt.driver import find_gpu
 from ..tensorrt.flavour import INSTALL, MODULES, RTX, TENSORRT, load_flavour
@@ -164,8 +164,7 @@ def _without_gpu(subject: str, version: str | None) -> Finding:
 
 
 def _broken(subject: str, error: Exception, install: str) -> Finding:
-    reason = " ".join(str(error).split())
-    text = f"cannot be imported: {reason}"
+    text = f"cannot be imported: {one_line(error)}"
     return Finding(
         subject, Status.WARNING, text, install.replace("install", "install --force-reinstall")
     )

@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import MediaError, OutputError
+from ..errors import MediaError, OutputError, one_line
 from ..types import Patch
 from . import heif
 from .cmyk import CmykConversion
@@ -169,7 +169,7 @@ def _unknown(path: Path, data: mmap) -> MediaError:
 
 
 def _broken(path: Path, kind: str | None, error: BaseException) -> MediaError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = one_line(error) or type(error).__name__
     return MediaError(
         f"'{path}' is a cut off or broken {kind} file: {reason[:120].lower()}", hint=_ANEW
     )

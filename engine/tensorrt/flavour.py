@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BackendUnavailable, OptionError
+from ..errors import BackendUnavailable, OptionError, one_line
 from .driver import find_gpu
 
 AUTO = "auto"
@@ -71,9 +71,8 @@ def _load(name: str) -> Flavour:
     try:
         module = importlib.import_module(module_name)
     except (ImportError, OSError) as error:  # bindings without their libraries raise either
-        reason = " ".join(str(error).split())
         raise BackendUnavailable(
-            f"'{module_name}' cannot be imported ({reason})", hint=INSTALL[name]
+            f"'{module_name}' cannot be imported ({one_line(error)})", hint=INSTALL[name]
         ) from error
     if name == TENSORRT:
         _require_gpu()

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import one_line
 from .flavour import Flavour
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def shared_log(flavour: Flavour) -> Any:
         """Tells those who listen, and passes all but the flood of details on to our log."""
 
         def log(self, level: Any, message: str) -> None:
-            line = one_line(message)
+            line = without_echo(message)
             for lines in _listeners:
                 if level in (severity.INTERNAL_ERROR, severity.ERROR) and line:
                     lines.errors.append(line)
@@ -58,10 +59,10 @@ def shared_log(flavour: Flavour) -> Any:
     return Log()
 
 
-def one_line(message: str) -> str:
+def without_echo(message: str) -> str:
     """A message on one line, without those of its lines that only echo an error."""
     kept = [line for line in message.splitlines() if _ECHO not in line]
-    return " ".join(" ".join(kept).split())
+    return one_line(" ".join(kept))
 
 
 @contextmanager

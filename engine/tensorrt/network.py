@@ -10,7 +10,7 @@ from ..contract import BATCH_MAX
 from ..errors import InputError, ModelMissing, OptionError
 from .explain import explain
 from .flavour import Flavour
-from .log import listening, one_line, shared_log
+from .log import listening, shared_log, without_echo
 from .sidecar import Tensor
 from .versions import network_flags
 
@@ -84,7 +84,7 @@ def parse_model(flavour: Flavour, builder: Any, content: bytes, onnx: Path) -> P
 
 def parse_errors(parser: Any) -> list[str]:
     """What an ``OnnxParser`` says against a model, which names the node; its log does not."""
-    return [one_line(str(parser.get_error(index))) for index in range(parser.num_errors)]
+    return [without_echo(str(parser.get_error(index))) for index in range(parser.num_errors)]
 
 
 def inputs_of(network: Any) -> list[Tensor]:

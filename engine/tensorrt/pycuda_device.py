@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import BackendUnavailable, EcganError, OutOfMemory
+from ..errors import BackendUnavailable, EcganError, OutOfMemory, one_line
 from .memory import Pinned, driver_error, out_of_gpu_memory, out_of_pinned_memory
 
 _logger = logging.getLogger(__name__)
@@ -160,8 +160,7 @@ class PycudaDevice:
         except self._driver.MemoryError as error:
             raise out_of_gpu_memory() from error
         except self._driver.Error as error:
-            words = " ".join(str(error).split())
-            raise driver_error(name, -1, f"'{words}'") from error
+            raise driver_error(name, -1, f"'{one_line(error)}'") from error
         finally:
             # pycuda gives back what nobody refers to, and an error refers to all that is named here
             del call, arguments
