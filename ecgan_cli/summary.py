@@ -13,11 +13,9 @@ from rich.text import Text
 
 from ecgan.engine.errors import EcganError
 from ecgan.engine.jobs.inputs import VIDEO
-from ecgan.engine.jobs.report import FileReport
+from ecgan.engine.jobs.report import FileReport, FileStatus
 
 from . import console
-
-WRITTEN, LEFT_ALONE, SKIPPED, FAILED = "written", "left alone", "skipped", "failed"
 
 
 def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: bool) -> None:
@@ -25,7 +23,7 @@ def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: b
 
     Nothing for a single file that failed: its error, which comes next, says all.
     """
-    if len(reports) == 1 and reports[0].status == FAILED:
+    if len(reports) == 1 and reports[0].status is FileStatus.FAILED:
         return
     if engine and not preview:
         console.note(
@@ -38,10 +36,10 @@ def show(reports: Sequence[FileReport], engine: Mapping[str, Any], *, preview: b
     for report in reports:
         _show_notes(report, several=len(reports) > 1)
     statuses = Counter(report.status for report in reports)
-    if statuses[SKIPPED]:
+    if statuses[FileStatus.SKIPPED]:
         console.note("skipped is what was there already; --overwrite makes it anew")
-    changed = statuses[SKIPPED] or any(report.changed for report in reports)
-    if statuses[LEFT_ALONE] and not changed:
+    changed = statuses[FileStatus.SKIPPED] or any(report.changed for report in reports)
+    if statuses[FileStatus.LEFT_ALONE] and not changed:
         console.warning(f"nothing was changed: {_why_nothing(reports)}")
 
 
@@ -58,7 +56,8 @@ def _table(reports: Sequence[FileReport], *, preview: bool) -> Table:
     table.add_column("time", justify="right")
 
     def add(name: str, status: str, numbers: FileReport) -> None:
-        told = status not in (SKIPPED, FAILED)  # these two were not looked at, which is not 0
+        # what was skipped or failed was not looked at, which is not 0
+        told = status not in (FileStatus.SKIPPED, FileStatus.FAILED)
         cells = [tell(numbers) if told else "" for *_, tell in columns]
         table.add_row(Text(name), *cells, status, f"{numbers.seconds:.1f} s")
 
@@ -139,7 +138,7 @@ def _why_nothing(reports: Sequence[FileReport]) -> str:
 def print_results(reports: Sequence[FileReport]) -> None:
     """Print what was written on stdout: path, tab, size."""
     for report in reports:
-        if report.status != WRITTEN:
+        if report.status is not FileStatus.WRITTEN:
             continue
         for path in (report.output, report.mask_output):
             if path is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecgan.engine.errors import EcganError, InputError, OptionError
 from ecgan.engine.jobs.inputs import UNKNOWN, VIDEO, Task, collect, plan_outputs
-from ecgan.engine.jobs.report import DEFAULT_MAX_PIXELS, UnmaskOptions
+from ecgan.engine.jobs.report import UnmaskOptions
 
 from .. import console, options
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 def command(
     inputs: options.Inputs,
-    expression: options.Expression = "auto",
+    expression: options.Expression = UnmaskOptions.expression,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
     save_mask: options.SaveMask = False,
     preview: options.Preview = False,
     no_provenance: options.NoProvenance = False,
-    intensity: options.Intensity = 1.0,
-    faces: options.Faces = "all",
+    intensity: options.Intensity = UnmaskOptions.intensity,
+    faces: options.Faces = UnmaskOptions.faces,
     face: options.Face = None,
-    min_face: options.MinFace = 32,
+    min_face: options.MinFace = UnmaskOptions.min_face,
     mask: options.Mask = None,
-    max_pixels: options.MaxPixels = DEFAULT_MAX_PIXELS,
+    max_pixels: options.MaxPixels = UnmaskOptions.max_pixels,
     crf: options.Crf = None,
     preset: options.Preset = None,
     start: options.Start = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import EcganError, InternalError, OutputError, PartialFailure, out_of_memory
 from ..media.output import check_output
 from .inputs import VIDEO, Task
-from .report import FileReport, Progress, UnmaskOptions
+from .report import FileReport, FileStatus, Progress, UnmaskOptions
 
 if TYPE_CHECKING:
     from ..pipeline import Unmasker
@@ -64,7 +64,7 @@ def _without_models(task: Task, options: UnmaskOptions, *, alone: bool) -> FileR
         return _failed(task, source.problem)
     done_before = task.target.exists() and not options.overwrite
     if done_before and not (alone and source.named):
-        return FileReport(source.path, source.kind, status="skipped", output=task.target)
+        return FileReport(source.path, source.kind, status=FileStatus.SKIPPED, output=task.target)
     try:
         check_output(source.path, task.target, overwrite=options.overwrite)
     except OutputError as error:
@@ -120,7 +120,7 @@ def _failed(task: Task, error: EcganError) -> FileReport:
     return FileReport(
         task.source.path,
         task.source.kind,
-        status="failed",
+        status=FileStatus.FAILED,
         error=error.message,
         hint=error.hint,
         exit_code=error.exit_code,
@@ -134,7 +134,7 @@ def check_reports(reports: Sequence[FileReport]) -> None:
         EcganError: The only file failed: its own message, hint and exit code.
         PartialFailure: Some of several failed; the message counts them, the reports name them.
     """
-    failed = [report for report in reports if report.status == "failed"]
+    failed = [report for report in reports if report.status is FileStatus.FAILED]
     if not failed:
         return
     if len(reports) == 1:

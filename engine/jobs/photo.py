@@ -23,7 +23,8 @@ from ..media.output import atomic_file, check_output, mask_path
 from ..media.provenance import make_mark, sidecar_path
 from ..media.still import StillImage
 from ..types import F32, U8, FaceResult, FaceStatus, Result
-from .report import ENLARGED_PX, FileReport, UnmaskOptions
+from .inputs import IMAGE
+from .report import ENLARGED_PX, NOT_MARKED, FileReport, FileStatus, UnmaskOptions
 from .stages import Stages
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def unmask_photo(
         OptionError: An option has a wrong value, or names a face that is not there.
         OutputError: The result cannot be written; checked before any work where possible.
     """
-    report = FileReport(source, "image")
+    report = FileReport(source, IMAGE)
     stages = Stages(report.stages)
     begin = time.perf_counter()
     mask_target = _check_targets(source, target, options)
@@ -87,7 +88,7 @@ def unmask_photo(
                 report.notes += write_image(target, written, patches, mark)
         report.output, report.mask_output = target, mask_target
         if mark is None:
-            report.notes.append("not marked as synthetic, as asked by --no-provenance")
+            report.notes.append(NOT_MARKED)
     report.seconds = time.perf_counter() - begin
     return report
 
@@ -102,7 +103,7 @@ def preview_photo(
         NoFaceError: No face was found.
         OutputError: The still cannot be written.
     """
-    report = FileReport(source, "image")
+    report = FileReport(source, IMAGE)
     stages = Stages(report.stages)
     begin = time.perf_counter()
     check_output(source, target, overwrite=options.overwrite)
@@ -182,7 +183,7 @@ def _count(report: FileReport, source: Path, result: Result) -> None:
     report.frames_masked = report.frames_changed = int(bool(changed))
     report.enlarged = sum(face.side_px > ENLARGED_PX for face in changed)
     if not changed:
-        report.status = "left alone"
+        report.status = FileStatus.LEFT_ALONE
 
 
 def _cells(first: Result, others: Iterator[Result]) -> list[U8]:

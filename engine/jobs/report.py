@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ DEFAULT_MAX_PIXELS = 100_000_000
 
 ENLARGED_PX = 512
 """Faces whose crop is wider than this in the frame get paint enlarged more than twice."""
+
+NOT_MARKED = "not marked as synthetic, as asked by --no-provenance"
+"""Note of a result that bears no mark."""
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and the total, None where the container does not tell."""
@@ -54,6 +58,17 @@ class UnmaskOptions:
     end: str | None = None
 
 
+class FileStatus(StrEnum):
+    """What became of a file as a whole."""
+
+    WRITTEN = "written"
+    LEFT_ALONE = "left alone"
+    """Nothing to do, so nothing was written."""
+    SKIPPED = "skipped"
+    """Done before."""
+    FAILED = "failed"
+
+
 @dataclass
 class FileReport:
     """What became of one input file.
@@ -61,8 +76,7 @@ class FileReport:
     Attributes:
         input: The file.
         kind: "image" or "video".
-        status: "written", "left alone" (nothing to do, nothing written), "skipped" (done before)
-            or "failed".
+        status: How it ended.
         output: What was written.
         mask_output: Where the blend weights were written.
         faces: Number of distinct faces found.
@@ -85,7 +99,7 @@ class FileReport:
 
     input: Path
     kind: str
-    status: str = "written"
+    status: FileStatus = FileStatus.WRITTEN
     output: Path | None = None
     mask_output: Path | None = None
     faces: int = 0

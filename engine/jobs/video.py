@@ -32,7 +32,8 @@ from ..media.writer import VideoWriter, check_encoding
 from ..temporal import FaceTracker
 from ..types import Face, Patch
 from .faces import VideoFaces, check_request
-from .report import FileReport, Progress, UnmaskOptions
+from .inputs import VIDEO
+from .report import NOT_MARKED, FileReport, FileStatus, Progress, UnmaskOptions
 from .stages import Stages
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def unmask_video(
         OutputError: The result cannot be written, or does not hold what it should.
     """
     begin = time.perf_counter()
-    report = FileReport(source, "video")
+    report = FileReport(source, VIDEO)
     stages = Stages(report.stages)
     check_request(options)
     check_encoding(target, options.crf, options.preset)
@@ -128,7 +129,7 @@ def preview_video(
         OutputError: The still cannot be written.
     """
     begin = time.perf_counter()
-    report = FileReport(source, "video")
+    report = FileReport(source, VIDEO)
     check_output(source, target, overwrite=options.overwrite)
     seen: dict[int, Face] = {}
     late: set[int] = set()
@@ -312,9 +313,9 @@ def _groups(chunks: Iterable[Chunk], pictures: int) -> Iterator[list[Chunk]]:
 def _conclude(report: FileReport, options: UnmaskOptions) -> None:
     """Say what the user should know about the result as a whole."""
     if not report.frames_changed:
-        report.status = "left alone"
+        report.status = FileStatus.LEFT_ALONE
         frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
         why = "nothing was painted" if report.faces else "no face was found"
         report.notes.append(f"nothing was written, since {why} in {frames}")
     elif not options.provenance:
-        report.notes.append("not marked as synthetic, as asked by --no-provenance")
+        report.notes.append(NOT_MARKED)
