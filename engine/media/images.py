@@ -218,7 +218,7 @@ def _native(
 
 
 def _paintable(path: Path, image: Image.Image, notes: list[str]) -> Image.Image:
-    """The picture in one of the modes of ``still.CHANNELS``, 8 bits a sample."""
+    """The picture in one of the modes of a ``StillImage``, 8 bits a sample."""
     mode = image.mode
     target = {
         "1": "L",

@@ -16,9 +16,6 @@ from .metadata import Metadata
 Samples = npt.NDArray[Any]
 """uint8 or uint16; NumPy's types cannot say that without casts at every step."""
 
-CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
-"""Modes that samples can have, and their channels."""
-
 
 def pil_image(samples: Samples, mode: str) -> Image.Image:
     """Samples as Pillow's picture, without copying them where that is possible.
@@ -38,7 +35,7 @@ class StillImage:
     Attributes:
         path: Where it came from.
         format: What it is by content: "JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF" or "HEIF".
-        mode: Meaning of the channels, a key of ``CHANNELS``.
+        mode: Meaning of the channels, "L", "LA", "RGB", "RGBA" or "CMYK".
         samples: (H, W) for mode "L", else (H, W, C); uint8 or uint16, as the file holds them.
         rgb: (H, W, 3) uint8 RGB: what the networks see; may share memory with ``samples``.
         span: The 16-bit values shown as 0 and 255 in ``rgb``; (0, 65535) unless the picture uses

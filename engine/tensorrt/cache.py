@@ -23,7 +23,7 @@ from .sidecar import Sidecar, sidecar_path
 from .sources import SUFFIX
 from .versions import CURRENT
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "ECGAN_CACHE"
 _KEY_DIGITS = 16
@@ -115,7 +115,7 @@ class EngineCache:
                 plan = self._read(path, sha256)
                 if plan is not None:
                     yield path, plan
-        _logger.warning(
+        _log.warning(
             "building the TensorRT engine of '%s', about %.0f s; it is kept for the next time",
             onnx.name,
             self._seconds(onnx, content),
@@ -169,7 +169,7 @@ class EngineCache:
 
 def pass_over(error: EcganError) -> None:
     """Say why an engine is not used."""
-    _logger.warning("%s; it is not used", error.message)
+    _log.warning("%s; it is not used", error.message)
 
 
 def _read_plan(path: Path) -> bytes:

@@ -22,7 +22,7 @@ from .memory import (
     out_of_pinned_memory,
 )
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE
 
@@ -150,7 +150,7 @@ class CudaPythonDevice:
         try:
             self._call(name, *arguments)
         except EcganError as error:
-            _logger.debug("%s", error)
+            _log.debug("%s", error)
 
     def _error(self, call: str, status: Any) -> EcganError:
         return driver_error(call, int(status), getattr(status, "name", str(status)))

@@ -16,7 +16,7 @@ from .log import listening
 from .session import Session
 from .slots import Slot
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Lanes:
         return graph
 
     def _give_up(self, reason: str) -> None:
-        _logger.warning("'%s' runs without CUDA graphs: %s", self._engine.path.name, reason)
+        _log.warning("'%s' runs without CUDA graphs: %s", self._engine.path.name, reason)
         self._graphs = False
 
     def _drop(self) -> None:

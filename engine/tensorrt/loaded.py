@@ -18,7 +18,7 @@ from .flavour import RTX, Flavour
 from .log import listening, shared_log
 from .memory import out_of_gpu_memory
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class LoadedEngine:
@@ -116,7 +116,7 @@ class _Kernels:
             self._before = self._path.read_bytes()
         with listening():
             if self._before and not cache.deserialize(self._before):
-                _logger.debug("'%s' is of another GPU or version: begun anew", self._path)
+                _log.debug("'%s' is of another GPU or version: begun anew", self._path)
                 self._before = b""
             if config.set_runtime_cache(cache):
                 self._cache = cache
@@ -132,7 +132,7 @@ class _Kernels:
         try:
             write_atomic(self._path, content)
         except OutputError as error:
-            _logger.debug("%s", error)
+            _log.debug("%s", error)
 
 
 def failure(lines: list[str], engine: Path) -> EcganError:

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import one_line
 from .flavour import Flavour
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _ECHO = "catchCudaError"
 """Marks lines that follow every error where no driver is; they hide the one that matters."""
@@ -54,7 +54,7 @@ def shared_log(flavour: Flavour) -> Any:
                 elif level == severity.WARNING:
                     lines.warnings.append(line)
             if level != severity.VERBOSE:
-                _logger.debug("%s: %s", flavour.name, " ".join(message.split()))
+                _log.debug("%s: %s", flavour.name, " ".join(message.split()))
 
     return Log()
 

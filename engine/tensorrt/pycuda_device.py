@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import BackendUnavailable, EcganError, OutOfMemory, one_line
 from .memory import Pinned, driver_error, out_of_gpu_memory, out_of_pinned_memory
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 
@@ -150,7 +150,7 @@ class PycudaDevice:
         try:
             call()
         except self._driver.Error as error:
-            _logger.debug("%s", error)
+            _log.debug("%s", error)
 
     def _run(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Call pycuda, with its errors turned into ours."""

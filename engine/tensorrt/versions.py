@@ -22,7 +22,7 @@ PORTABLE = "portable"
 
 _TURING = "sm75"
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def network_flags(flavour: Flavour) -> int:
@@ -90,7 +90,7 @@ def without_turing(
     """
     if flavour.name != RTX or not layers.get("MATRIX_MULTIPLY", {}).get("float32"):
         return targets
-    _logger.warning(
+    _log.warning(
         "'%s' is not built for %s: TensorRT for RTX has no fp32 matrix products there",
         onnx.name,
         _TURING,
@@ -131,7 +131,7 @@ def load_timing_cache(flavour: Flavour, config: Any, path: Path | None) -> None:
     content = path.read_bytes() if path.is_file() else b""
     cache = config.create_timing_cache(content)
     if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
-        _logger.warning("timing cache '%s' is not of this GPU and TensorRT: begun anew", path)
+        _log.warning("timing cache '%s' is not of this GPU and TensorRT: begun anew", path)
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
 
