@@ -20,7 +20,12 @@ from ecgan.engine.types import F32
 
 from .data.faces import FaceRecord, FaceSet
 from .data.stacks import stacks
-from .networks.teachers import load_face_expression, load_face_recognition
+from .networks.teachers import (
+    EXPRESSION_FILE,
+    RECOGNITION_FILE,
+    load_face_expression,
+    load_face_recognition,
+)
 from .pictures import as_picture
 
 TEMPERATURE = 3.0
@@ -95,8 +100,8 @@ class Teachers:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.expression = load_face_expression(folder / "face_expression.npz")
-        self.recognition = load_face_recognition(folder / "face_recognition.npz")
+        self.expression = load_face_expression(folder / EXPRESSION_FILE)
+        self.recognition = load_face_recognition(folder / RECOGNITION_FILE)
 
     def look(self, picture: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
         """(N, 3, S, S) in [-1, 1] -> logits (N, 7), and what each teacher sees, (N, ...)."""

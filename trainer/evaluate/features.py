@@ -15,12 +15,10 @@ from ecgan.engine.types import F32, U8
 
 from ..losses.feature_networks import FEATURE_NETWORKS
 from ..losses.perceptual import load_vgg19
-from ..networks.teachers import load_face_recognition
+from ..networks.teachers import PERCEPTUAL_FILE, RECOGNITION_FILE, load_face_recognition
 from ..pictures import as_picture
 from .inception import load_inception
 from .judge import Judge
-
-RECOGNITION_FILE, PERCEPTUAL_FILE = "face_recognition.npz", "mobilenet_v2.npz"
 
 CLASSIFIER, IDENTITY, INCEPTION, VGG19 = "classifier", "identity", "inception", "vgg19"
 FRECHET_NETWORKS = (CLASSIFIER, IDENTITY, INCEPTION, VGG19)

@@ -5,7 +5,6 @@ The weights are the user's: a state dictionary of the ``lpips`` package's networ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from ecgan.engine.errors import ModelMismatch
 
 from ..checkpoint import load_checkpoint
-from .perceptual import weighted_mean
+from .perceptual import Shown, distance_on
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """ImageNet's mean and deviation for pictures in [-1, 1]."""
@@ -109,28 +108,15 @@ class Lpips(nn.Module):
                 maps.append(x * torch.rsqrt(x.square().sum(1, keepdim=True) + _EPS))
         return maps
 
-    def distance(
-        self,
-        a: Tensor | Sequence[Tensor],
-        b: Tensor | Sequence[Tensor],
-        *,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """LPIPS of each pair, (N,) float32 >= 0.
+    def distance(self, a: Shown, b: Shown, *, weight: Tensor | None = None) -> Tensor:
+        """LPIPS of each pair, as ``distance_on``: (N,) float32 >= 0.
 
-        Args:
-            a: Pictures (N, 3, H, W) in [-1, 1], or the maps of them.
-            b: The same for the other side.
-            weight: (N, 1, H, W), >= 0: importance of each pixel, for example the hole; None for all
-                alike, which is LPIPS as it was published.
+        Without ``weight`` it is LPIPS as it was published.
         """
-        maps_a = self(a) if isinstance(a, Tensor) else a
-        maps_b = self(b) if isinstance(b, Tensor) else b
-        total = maps_a[0].new_zeros((), dtype=torch.float32)
-        for factors, one, two in zip(self.weights, maps_a, maps_b, strict=True):
-            gap = (one.float() - two.float()).square()
-            total = total + weighted_mean((gap * factors).sum(1), weight)
-        return total
+        return distance_on(self, a, b, self._gap, weight)
+
+    def _gap(self, tap: int, one: Tensor, two: Tensor) -> Tensor:
+        return ((one.float() - two.float()).square() * self.weights[tap]).sum(1)
 
 
 def load_lpips(path: Path, body: str) -> Lpips:

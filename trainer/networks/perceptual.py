@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import torch
@@ -21,6 +21,9 @@ _HALVING_BLOCKS = (1, 3, 6)
 _EXPANSION = 6
 _LENGTH_EPS = 1e-6
 """Inside the root, so that the gradient stays finite where every channel is zero."""
+
+Shown = Tensor | Sequence[Tensor]
+"""Pictures, or the maps of them."""
 
 
 class _InvertedResidual(nn.Module):
@@ -80,34 +83,42 @@ class Perceptual(nn.Module):
         maps.append(F.relu6(self.tap_last(x)))
         return maps
 
-    def distance(
-        self,
-        a: Tensor | Sequence[Tensor],
-        b: Tensor | Sequence[Tensor],
-        *,
-        weight: Tensor | None = None,
-    ) -> Tensor:
-        """Distance of each pair: (N,) float32 from 0 for equal pictures to 2.
+    def distance(self, a: Shown, b: Shown, *, weight: Tensor | None = None) -> Tensor:
+        """Distance of each pair, as ``distance_on``: (N,) float32 from 0 for equal pictures to 2.
 
         At every position the channels become a unit vector; squared differences are summed over
         channels, averaged over positions, then over taps.
-
-        Args:
-            a: Pictures (N, 3, H, W) in [-1, 1], or the list a call returned for them (compute
-                the target's once, under ``no_grad``, and reuse it).
-            b: The same for the other side.
-            weight: (N, 1, H, W), >= 0: importance of each pixel, for example the hole; reduced to
-                each map's size by averaging. Only ratios matter; all zero gives 0.
         """
-        maps_a = self(a) if isinstance(a, Tensor) else a
-        maps_b = self(b) if isinstance(b, Tensor) else b
-        total = maps_a[0].new_zeros((), dtype=torch.float32)
-        for one, two in zip(maps_a, maps_b, strict=True):
-            total = total + weighted_mean(_gap(one, two), weight)
-        return total / len(TAPS)
+        return distance_on(self, a, b, lambda _, one, two: _gap(one, two), weight) / len(TAPS)
 
 
-def weighted_mean(gap: Tensor, weight: Tensor | None) -> Tensor:
+def distance_on(
+    network: nn.Module,
+    a: Shown,
+    b: Shown,
+    gap: Callable[[int, Tensor, Tensor], Tensor],
+    weight: Tensor | None,
+) -> Tensor:
+    """Distance of pictures on the maps of a network: (N,) float32, the sum over its taps.
+
+    Args:
+        network: Gives the maps.
+        a: Pictures (N, 3, H, W) in [-1, 1], or the list a call returned for them (compute the
+            target's once, under ``no_grad``, and reuse it).
+        b: The same for the other side.
+        gap: Number of a tap and its two maps (N, C, h, w) -> (N, h, w), how they differ.
+        weight: (N, 1, H, W), >= 0: importance of each pixel, for example the hole; reduced to each
+            map's size by averaging. Only ratios matter; all zero gives 0. None for all alike.
+    """
+    maps_a = network(a) if isinstance(a, Tensor) else a
+    maps_b = network(b) if isinstance(b, Tensor) else b
+    total = maps_a[0].new_zeros((), dtype=torch.float32)
+    for tap, (one, two) in enumerate(zip(maps_a, maps_b, strict=True)):
+        total = total + _weighted_mean(gap(tap, one, two), weight)
+    return total
+
+
+def _weighted_mean(gap: Tensor, weight: Tensor | None) -> Tensor:
     """Mean over the positions of a map (N, h, w): (N,), by the importance of each pixel.
 
     Args:

@@ -25,7 +25,7 @@ from ..losses.feature_networks import PerceptualLoss
 from ..losses.reconstruction import reconstruction
 from ..networks.ecgan import SMALLEST_SIDE, Ecgan, EcganBaseline
 from ..networks.patch_discriminator import MaskDiscriminator, WholeDiscriminator
-from ..networks.teachers import load_face_expression
+from ..networks.teachers import EXPRESSION_FILE, PERCEPTUAL_FILE, load_face_expression
 from ..networks.warm_start import begin_from_similar
 from ..pseudo_labels import read_expressions
 from .base import Recipe, Samples, Validation, as_picture
@@ -119,8 +119,8 @@ class PaperRecipe(Recipe[PaperConfig]):
             for name, module in self.modules.items()
         }
         if config.weight_perceptual and (config.feature_weights or config.teachers):
-            path = config.feature_weights or str(Path(config.teachers) / "mobilenet_v2.npz")
-            self.teachers["perceptual"] = PerceptualLoss(config.feature_network, Path(path))
+            path = Path(config.feature_weights or Path(config.teachers) / PERCEPTUAL_FILE)
+            self.teachers["perceptual"] = PerceptualLoss(config.feature_network, path)
         self._conditions: dict[str, np.ndarray] = {}
         self._judged: FaceSet | None = None
 
@@ -134,7 +134,7 @@ class PaperRecipe(Recipe[PaperConfig]):
         cfg = self.config
         faces = load_data(cfg.data)
         if self.knows_expressions and cfg.read_labels and run_dir is not None:
-            reader = load_face_expression(Path(cfg.teachers) / "face_expression.npz")
+            reader = load_face_expression(Path(cfg.teachers) / EXPRESSION_FILE)
             self._conditions = read_expressions(faces, reader, run_dir / "expressions.npz")
         train = self._usable(faces.select("train"))
         self._judged = self._usable(faces.select("val"))
@@ -233,3 +233,8 @@ def _check(config: PaperConfig) -> None:
         raise ConfigError(f"size '{config.size}' is not a multiple of {SMALLEST_SIDE}")
     if config.width < 8 or config.width % 8:
         raise ConfigError(f"width '{config.width}' is not a multiple of 8")
+    if config.feature_network != PaperConfig.feature_network and not config.feature_weights:
+        raise ConfigError(
+            f"feature_network '{config.feature_network}' has no weights",
+            hint='name its file: feature_weights = "FILE" (docs/paper.md says how to get it)',
+        )

@@ -191,6 +191,7 @@ def test_the_paper_s_preset_runs_its_real_network() -> None:
         ({"size": 48}, "size '48' is not a multiple of 32"),
         ({"width": 12}, "width '12' is not a multiple of 8"),
         ({"discriminator_every": 0}, "'discriminator_every' has value '0', expected 1 or more"),
+        ({"feature_network": "vgg19"}, "feature_network 'vgg19' has no weights"),
         ({"dropout": 1.5}, "'dropout' has value '1.5', expected 0 to 1"),
     ],
 )
