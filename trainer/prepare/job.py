@@ -118,7 +118,8 @@ def prepare(
             store.finish({k: v for k, v in asdict(summary).items() if k != "folder"})
     if not summary.faces:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
-        raise DatasetError(f"no face was kept of {summary.pictures} pictures: {reasons}")
+        looked_at = f"{summary.pictures} picture{'s' if summary.pictures != 1 else ''}"
+        raise DatasetError(f"no face was kept of {looked_at}: {reasons}")
     write_sheet(folder / SHEET_NAME, folder)
     return summary
 
