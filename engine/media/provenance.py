@@ -131,29 +131,3 @@ def parse_mark(packet: bytes) -> Mark | None:
 def sidecar_path(path: Path) -> Path:
     """Where the packet lies for a format that cannot hold one."""
     return path.with_suffix(".xmp")
-
-
-def read_mark(path: Path) -> Mark | None:
-    """Read the mark of a picture back, from the file or from the packet beside it.
-
-    Raises:
-        OSError: The file is missing or no picture.
-    """
-    import warnings
-
-    from PIL import Image
-
-    from . import heif
-
-    heif.is_available()  # hooks the plugin in, where there is one
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path) as image:
-            packet = image.info.get("xmp")
-            kind = image.format
-    if isinstance(packet, bytes):
-        return parse_mark(packet)
-    sidecar = sidecar_path(path)
-    if kind == "BMP" and sidecar.is_file():
-        return parse_mark(sidecar.read_bytes())
-    return None

@@ -19,8 +19,9 @@ from ecgan.engine.errors import InputError, MediaError, NoFaceError, OptionError
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.jobs.photo import preview_photo, unmask_photo
 from ecgan.engine.jobs.report import UnmaskOptions
-from ecgan.engine.media.provenance import read_mark
 from ecgan.engine.types import F32, U8, Face, FaceResult, FaceStatus, Patch, Result
+
+from ..media.marks import read_mark
 
 if TYPE_CHECKING:
     from ecgan.engine.pipeline import Unmasker
@@ -375,7 +376,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 sys.path.insert(0, sys.argv[1])
-from test_photo import FakeUnmasker
+from tests.engine.jobs.test_photo import FakeUnmasker
 from ecgan.engine.jobs.photo import unmask_photo
 from ecgan.engine.jobs.report import UnmaskOptions
 folder = Path(sys.argv[2])
@@ -391,7 +392,7 @@ def test_24_megapixels_need_a_few_times_their_own_memory(tmp_path: Path) -> None
     picture = np.broadcast_to(rows, (height, width, 3))
     Image.fromarray(np.ascontiguousarray(picture)).save(tmp_path / "in.jpg", quality=60)
     done = subprocess.run(
-        [sys.executable, "-c", _LARGE, str(Path(__file__).parent), str(tmp_path)],
+        [sys.executable, "-c", _LARGE, str(Path(__file__).parents[3]), str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,

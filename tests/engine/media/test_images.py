@@ -17,9 +17,11 @@ from ecgan.engine.errors import MediaError, OutputError
 from ecgan.engine.media import png
 from ecgan.engine.media.images import check_format, read_image, write_image
 from ecgan.engine.media.metadata import Metadata
-from ecgan.engine.media.provenance import make_mark, read_mark
+from ecgan.engine.media.provenance import make_mark
 from ecgan.engine.media.tiff import encode_tiff
 from ecgan.engine.types import U8, Patch
+
+from .marks import read_mark
 
 LIMIT = 10_000_000
 MARK = make_mark("happy")

@@ -16,9 +16,10 @@ from ecgan.engine.media.provenance import (
     make_mark,
     make_xmp,
     parse_mark,
-    read_mark,
     sidecar_path,
 )
+
+from .marks import read_mark
 
 LIMIT = 1_000_000
 MARK = make_mark("happy:0.7,surprise:0.3")
