@@ -15,7 +15,8 @@ from typing import Any
 
 from ecgan.engine.types import U8
 
-from .preview import make_sheet, save_sheet
+from .data.files import write_png
+from .preview import make_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class RunLog:
 
     def _draw(self, seen: int, rows: Sequence[Sequence[U8]]) -> None:
         sheet = make_sheet(rows)
-        save_sheet(self._run_dir / f"samples_{seen:09d}.png", sheet)
+        write_png(self._run_dir / f"samples_{seen:09d}.png", sheet)
         if self._board is not None:
             self._board.add_image("samples", sheet, seen, dataformats="HWC")
             self._board.flush()

@@ -137,7 +137,7 @@ def _show(summary: Summary) -> None:
 
 
 def _write_mask_sheet(texts: list[str], target: Path) -> None:
-    from ecgan.trainer.prepare.contact import write_png
+    from ecgan.trainer.data.files import write_png
     from ecgan.trainer.prepare.mask_sheet import draw_mask_sheet, example_face, face_of
 
     if len(texts) > 1:

@@ -1,4 +1,4 @@
-"""Pictures as files: which they are, and their bytes turned into upright RGB."""
+"""Pictures as files: which they are, and their bytes turned into upright RGB and back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ecgan.engine.jobs.inputs import IMAGE_SUFFIXES
 from ecgan.engine.media.images import read_image
+from ecgan.engine.media.output import write_atomic
 from ecgan.engine.types import U8
 
 from .shards import BrokenPicture, Span
@@ -56,3 +58,26 @@ def decode(span: Span, name: str) -> U8:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise BrokenPicture(f"'{name}' in '{span.path}' is not a readable picture") from error
+
+
+def as_png(picture: U8) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a PNG."""
+    return cv2.imencode(".png", _bgr(picture))[1].tobytes()
+
+
+def as_jpeg(picture: U8, quality: int) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a JPEG."""
+    return cv2.imencode(".jpg", _bgr(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def write_png(path: Path, picture: U8) -> None:
+    """Write (H, W, 3) uint8 RGB; the file appears whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    write_atomic(path, as_png(picture))
+
+
+def _bgr(picture: U8) -> U8:
+    return np.ascontiguousarray(picture[..., ::-1])

@@ -63,8 +63,7 @@ class Cases(Sequence[Case]):
         masks: int = 1,
     ) -> None:
         self.faces, self._detect = faces, detect
-        kept = len(faces) if limit is None else min(len(faces), limit)
-        rows = [index * len(faces) // kept for index in range(kept)]
+        rows = evenly(len(faces), len(faces) if limit is None else limit)
         self._places = [(row, variant) for variant in range(masks) for row in rows]
 
     def __len__(self) -> int:
@@ -93,6 +92,12 @@ class Cases(Sequence[Case]):
             region=((worn.mask > 0.5) & (sample.valid > 0.5)).astype(np.float32),
             faces=self._detect(worn.image),
         )
+
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """At most ``wanted`` of the numbers below ``count``, evenly spread."""
+    kept = min(count, wanted)
+    return [i * count // kept for i in range(kept)]
 
 
 def draw_masked(

@@ -6,16 +6,23 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from ecgan.engine.expressions import EXPRESSIONS
+import cv2
+import numpy as np
 
+from ecgan.engine.expressions import EXPRESSIONS
+from ecgan.engine.types import U8
+
+from ..data.files import as_jpeg, as_png
 from .expressions import Confusion
 from .figures import TITLES
 from .measure import TRUE_MASK, row_name
-from .pictures import Shown, draw_confusion, jpeg, png
+from .pictures import Shown, draw_confusion
 from .report import SOURCE_FIGURES, ModelReport, Report, Row
 
 SIDE = 160
 """Of a face, in pixels."""
+QUALITY = 85
+"""Of its JPEG."""
 BEST_HIGH = {"psnr", "ssim", "psnr_whole", "ssim_whole"}
 BEST_LOW = {"distance", "distance_whole", "identity"}
 """Other figures are best at 1."""
@@ -144,7 +151,7 @@ def _recall(confusions: Mapping[str, Confusion]) -> str:
 
 
 def _matrix(confusion: Confusion, rows: str) -> str:
-    return f'<p><img class="matrix" alt="confusion matrix" src="{_data("png", png(draw_confusion(confusion, rows)))}"></p>'
+    return f'<p><img class="matrix" alt="confusion matrix" src="{_data("png", as_png(draw_confusion(confusion, rows)))}"></p>'
 
 
 def _frechet(report: Report) -> Iterator[str]:
@@ -171,7 +178,7 @@ def _faces(title: str, faces: Sequence[Shown]) -> Iterator[str]:
     for face in faces:
         yield f"<h3>{escape(face.title)}</h3>"
         cells = "".join(
-            f'<figure><img alt="{escape(name)}" src="{_data("jpeg", jpeg(picture, SIDE))}">'
+            f'<figure><img alt="{escape(name)}" src="{_small(picture)}">'
             f"<figcaption>{escape(name)}</figcaption></figure>"
             for name, picture in face.pictures.items()
         )
@@ -220,6 +227,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _framed(head: Sequence[str], body: str) -> str:
     titles = "".join(f"<th>{escape(title)}</th>" for title in head)
     return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _small(picture: U8) -> str:
+    small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return _data("jpeg", as_jpeg(np.asarray(small), QUALITY))
 
 
 def _data(kind: str, content: bytes) -> str:

@@ -59,18 +59,6 @@ def shown(case: Case, pictures: Pictures, figures: dict[str, dict[str, float]]) 
     )
 
 
-def jpeg(picture: U8, side: int, quality: int = 85) -> bytes:
-    """A square (S, S, 3) uint8 RGB picture as JPEG of a given side."""
-    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-    bgr = np.ascontiguousarray(np.asarray(small)[..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def png(picture: U8) -> bytes:
-    """(H, W, 3) uint8 RGB as PNG."""
-    return cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
-
-
 def draw_confusion(confusion: Confusion, rows: str) -> U8:
     """A confusion matrix for people.
 
@@ -111,9 +99,3 @@ def _write(
     colour: Sequence[int] = INK,
 ) -> None:
     cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
-
-
-def evenly(count: int, wanted: int) -> list[int]:
-    """At most ``wanted`` of the numbers below ``count``, evenly spread."""
-    kept = min(count, wanted)
-    return [i * count // kept for i in range(kept)]

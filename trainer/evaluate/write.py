@@ -8,9 +8,11 @@ from pathlib import Path
 
 from ecgan.engine.media.output import write_atomic
 
+from ..data.files import write_png
+from .cases import evenly
 from .html import render
 from .measure import TRUE_MASK, row_name
-from .pictures import draw_confusion, evenly, png
+from .pictures import draw_confusion
 from .report import Report
 from .run import Evaluation
 
@@ -43,10 +45,10 @@ def write_report(evaluation: Evaluation, report: Report, folder: Path, *, faces:
     for model in report.models:
         if model.confusion is not None:
             picture = draw_confusion(model.confusion, "asked")
-            write_atomic(folder / f"confusion-{_plain(model.label)}.png", png(picture))
+            write_png(folder / f"confusion-{_plain(model.label)}.png", picture)
     if report.judge is not None and report.judge.confusion is not None:
         picture = draw_confusion(report.judge.confusion, "true")
-        write_atomic(folder / "confusion-classifier.png", png(picture))
+        write_png(folder / "confusion-classifier.png", picture)
     write_atomic(folder / PAGE_NAME, page.encode())
     return folder / PAGE_NAME
 

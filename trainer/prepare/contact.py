@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from ecgan.engine.expressions import EXPRESSIONS
-from ecgan.engine.media.output import write_atomic
 from ecgan.engine.types import U8
 
 from ..data.faces import FaceSet
+from ..data.files import write_png
 from ..data.tables import load_folder
 
 COLUMNS = 10
@@ -33,15 +33,6 @@ def write_sheet(path: Path, folder: Path) -> None:
         if chosen:
             rows.append(_row(faces, chosen, f"{name}: {len(chosen)}"))
     write_png(path, np.concatenate(rows))
-
-
-def write_png(path: Path, picture: U8) -> None:
-    """Write (H, W, 3) uint8 RGB; the file appears whole or not at all.
-
-    Raises:
-        OutputError: It cannot be written.
-    """
-    write_atomic(path, cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes())
 
 
 def titled(picture: U8, title: str) -> U8:

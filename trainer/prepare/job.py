@@ -9,15 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from ecgan.engine.errors import DatasetError, InputError, OptionError
 from ecgan.engine.expressions import EXPRESSIONS
 from ecgan.engine.pipeline import Unmasker
-from ecgan.engine.types import U8
 
 from ..data.base import Picture
+from ..data.files import as_jpeg
 from ..data.mixture import parse_spec
 from ..data.splits import SPLITS, split_of
 from ..data.tables import LANDMARK_COLUMNS
@@ -167,7 +164,7 @@ def _look(
         person = name_person(picture) or f"{picture.source}/{picture.name}"
         name = f"{store.next_file():06d}-{_plain(picture.name)}.jpg"
         kept.append(_row(picture, face, name, person, store.shard_name))
-        files.append((name, _encoded(face.crop)))
+        files.append((name, as_jpeg(face.crop, JPEG_QUALITY)))
     dropped = [r.value for r in results if isinstance(r, Drop)]
     return {"kept": kept, "dropped": dropped}, files
 
@@ -192,11 +189,6 @@ def _row(picture: Picture, face: AlignedFace, name: str, person: str, shard: str
 def _plain(name: str) -> str:
     """A picture's name as a file name, without folders and extension."""
     return re.sub(r"[^\w.-]+", "_", str(Path(name).with_suffix("")))[-80:]
-
-
-def _encoded(crop: U8) -> bytes:
-    bgr = np.ascontiguousarray(crop[..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def _summary(folder: Path, store: Store) -> Summary:
