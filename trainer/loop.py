@@ -24,6 +24,7 @@ from ecgan.engine.errors import Diverged, ModelMismatch, OutputError
 
 from .checkpoint import load_checkpoint
 from .config import LoopConfig, dump_config
+from .data.shards import BrokenPicture
 from .data.stream import SampleStream
 from .ema import Ema
 from .machine import describe_machine
@@ -256,8 +257,12 @@ class Loop:
     def _validate(self, checkpoint: Path | None) -> None:
         if not self.fabric.is_global_zero or self._log is None:
             return
-        with torch.random.fork_rng():  # figures must not change what is learned
-            found: Validation = self.recipe.validate(self.ema.network)
+        try:
+            with torch.random.fork_rng():  # figures must not change what is learned
+                found: Validation = self.recipe.validate(self.ema.network)
+        except BrokenPicture as error:
+            logger.warning("not validated: %s; take its row out of the table", error)
+            return
         # of no face there is no mean
         figures = {name: value for name, value in found.figures.items() if math.isfinite(value)}
         self._log.write(self.seen, figures)

@@ -19,6 +19,7 @@ import torch
 from ecgan.engine.errors import ConfigError, Diverged, ModelMismatch, OutputError
 from ecgan.trainer.checkpoint import load_checkpoint, numbered, save_checkpoint
 from ecgan.trainer.config import PRESETS, make_config
+from ecgan.trainer.data.shards import BrokenPicture
 from ecgan.trainer.loop import Loop, begin_from
 from ecgan.trainer.processes import launch
 from ecgan.trainer.recipes.base import Recipe
@@ -266,6 +267,23 @@ def test_without_faces_to_validate_on_the_run_ends_well_and_says_so(
     assert "no face could be validated on" in caplog.text
     assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()
     assert not (tmp_path / "run" / "checkpoints" / "best.safetensors").exists()
+
+
+def test_a_broken_picture_in_the_validation_split_does_not_end_the_run(
+    make: Make,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenPicture("'7.jpg' in 'val.tar' is not a readable picture")
+
+    monkeypatch.setattr(ToyRecipe, "validate", broken)
+    loop = make(validate_minutes=0.0)
+    with caplog.at_level(logging.WARNING, "ecgan"):
+        loop.run()
+    assert loop.seen == 32
+    assert "not validated: '7.jpg' in 'val.tar'" in caplog.text
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over(
