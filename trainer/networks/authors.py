@@ -10,37 +10,23 @@ from torch import Tensor
 
 from ecgan.engine.errors import ModelMismatch
 
-from ..checkpoint import load_checkpoint
 from .ecgan import Ecgan, EcganBaseline
 
 GENERATOR_KEY = "gen"
 
 
-def load_authors_generator(path: Path) -> Ecgan:
+def generator_of(document: Any, path: Path) -> Ecgan:
     """Build the generator that a checkpoint of the authors' code holds, in evaluation mode.
 
-    Only tensors are unpickled. The file names no settings, so the input range is the user's to
-    know: the published data set feeds ImageNet-normalised pictures, everything else [-1, 1].
+    The file names no settings, so the input range is the user's to know: the published data set feeds
+    ImageNet-normalised pictures, everything else [-1, 1].
 
     Args:
-        path: A file with ``gen`` and, beside it, the discriminators and optimisers.
+        document: What ``load_checkpoint`` read: ``gen`` and, beside it, discriminators and optimisers.
+        path: Its name, for messages.
 
     Returns:
         ``Ecgan``, or ``EcganBaseline`` if the file has no label table.
-
-    Raises:
-        ModelMissing: There is no such file.
-        ModelMismatch: It is no checkpoint, or holds another network.
-    """
-    return generator_of(load_checkpoint(path), path)
-
-
-def generator_of(document: Any, path: Path) -> Ecgan:
-    """The same from a file already read.
-
-    Args:
-        document: What the file holds.
-        path: Its name, for messages.
 
     Raises:
         ModelMismatch: It is no checkpoint of the authors' code, or holds another network.

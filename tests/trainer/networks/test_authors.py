@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ecgan.engine.errors import ModelMismatch, ModelMissing
-from ecgan.trainer.networks.authors import load_authors_generator
+from ecgan.trainer.checkpoint import load_checkpoint
+from ecgan.trainer.networks.authors import generator_of
 from ecgan.trainer.networks.ecgan import Ecgan, EcganBaseline
 from ecgan.trainer.networks.patch_discriminator import MaskDiscriminator, WholeDiscriminator
 
@@ -23,6 +24,10 @@ def authors_file(path: Path, generator: dict[str, Any]) -> Path:
     return path
 
 
+def read(path: Path) -> Ecgan:
+    return generator_of(load_checkpoint(path), path)
+
+
 def hollow(network: type[nn.Module]) -> dict[str, Tensor]:
     """A state dictionary of the right shapes that takes no room: each tensor is one number."""
     with torch.device("meta"):
@@ -33,7 +38,7 @@ def hollow(network: type[nn.Module]) -> dict[str, Tensor]:
 def test_a_checkpoint_gives_the_generator_it_was_saved_from(tmp_path: Path) -> None:
     torch.manual_seed(0)
     saved = Ecgan().eval()
-    found = load_authors_generator(authors_file(tmp_path / "37.pth", saved.state_dict()))
+    found = read(authors_file(tmp_path / "37.pth", saved.state_dict()))
     picture, label = torch.rand(1, 6, 32, 32) * 2 - 1, torch.tensor([4])
     with torch.no_grad():
         assert torch.equal(found(picture, label), saved(picture, label))
@@ -42,12 +47,12 @@ def test_a_checkpoint_gives_the_generator_it_was_saved_from(tmp_path: Path) -> N
 
 def test_a_file_without_label_table_is_the_baseline(tmp_path: Path) -> None:
     path = authors_file(tmp_path / "base.pth", hollow(EcganBaseline))
-    assert isinstance(load_authors_generator(path), EcganBaseline)
+    assert isinstance(read(path), EcganBaseline)
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"checkpoint '.*none\.pth' does not exist"):
-        load_authors_generator(tmp_path / "none.pth")
+        read(tmp_path / "none.pth")
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
@@ -57,7 +62,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 
     torch.save({"gen": Bomb()}, tmp_path / "bomb.pth")
     with pytest.raises(ModelMismatch, match="is not a checkpoint"):
-        load_authors_generator(tmp_path / "bomb.pth")
+        read(tmp_path / "bomb.pth")
     assert not (tmp_path / "exploded").exists()
 
 
@@ -66,29 +71,29 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.pth"
     path.write_bytes(content)
     with pytest.raises(ModelMismatch, match="is not a checkpoint"):
-        load_authors_generator(path)
+        read(path)
 
 
 def test_missing_and_wrong_entries_are_named(tmp_path: Path) -> None:
     path = tmp_path / "wrong.pth"
     torch.save({"model": {}, "epoch": 3}, path)
     with pytest.raises(ModelMismatch, match="has no 'gen', found 'model', 'epoch'"):
-        load_authors_generator(path)
+        read(path)
     torch.save([1, 2], path)
     with pytest.raises(ModelMismatch, match="holds a 'list', expected a dictionary"):
-        load_authors_generator(path)
+        read(path)
     torch.save({"gen": 3}, path)
     with pytest.raises(ModelMismatch, match=r"'gen' of '.*' is not a state dictionary"):
-        load_authors_generator(path)
+        read(path)
 
     state = hollow(Ecgan)
     del state["se1.excitation.0.weight"]
     torch.save({"gen": state}, path)
     with pytest.raises(ModelMismatch, match=r"lacks 'se1\.excitation\.0\.weight'$"):
-        load_authors_generator(path)
+        read(path)
     torch.save({"gen": hollow(Ecgan) | {"extra": torch.zeros(1), "more": torch.zeros(1)}}, path)
     with pytest.raises(ModelMismatch, match="has the unknown 'extra' and 1 more"):
-        load_authors_generator(path)
+        read(path)
     torch.save({"gen": hollow(Ecgan) | {"label_emb.weight": torch.zeros(8, 7)}}, path)
     with pytest.raises(ModelMismatch, match=r"has shape '\(8, 7\)', expected '\(7, 7\)'"):
-        load_authors_generator(path)
+        read(path)
