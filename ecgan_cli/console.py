@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecgan.engine.errors import EcganError, OptionError, OutputError
+from ecgan.engine.errors import EcganError, OptionError, OutputError, system_reason
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,8 +52,7 @@ def result(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot write to stdout: {reason}") from error
+        raise OutputError(f"cannot write to stdout: {system_reason(error)}") from error
 
 
 def json_result(document: Any) -> None:

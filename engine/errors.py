@@ -15,6 +15,11 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split())
 
 
+def system_reason(error: OSError) -> str:
+    """What the system says of a failure, in lower case as messages are."""
+    return (error.strerror or str(error)).lower()
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
     """The hint for a name that is not known; None where no choice is near."""
     near = difflib.get_close_matches(word, list(choices), n=1)

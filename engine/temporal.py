@@ -15,10 +15,8 @@ import numpy as np
 from .detect.base import Detector
 from .detect.closer import drift, look_closer
 from .motion import FacePatch, is_cut, scene_of
-from .smoothing import LandmarkFilter, MaskSmoother
+from .smoothing import LandmarkFilter
 from .types import F32, U8, Face
-
-__all__ = ["FaceTracker", "MaskSmoother", "TrackedFace"]
 
 LOOK_FRAMES, LOOK_S = 3, 0.12
 """A followed face is looked at after this many frames or seconds, whichever comes first."""

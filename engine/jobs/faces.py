@@ -13,8 +13,8 @@ from ..crops import share_among
 from ..errors import OptionError
 from ..expressions import ALL, face_weights, means
 from ..selection import ALL_FACES, LARGEST, parse_faces
-from ..smoothing import LightSmoother
-from ..temporal import FaceTracker, MaskSmoother, TrackedFace
+from ..smoothing import LightSmoother, MaskSmoother
+from ..temporal import FaceTracker, TrackedFace
 from ..types import CROP_SIZE, F32, U8, FaceCrop, FaceStatus, Patch
 from .report import ENLARGED_PX, FileReport, UnmaskOptions
 from .stages import Stages

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import EcganError, InputError, OptionError, OutputError
+from ..errors import EcganError, InputError, OptionError, OutputError, system_reason
 from ..media.output import mask_path
 
 IMAGE = "image"
@@ -141,7 +141,7 @@ def _expand(text: str, outputs: Path | None) -> Iterator[Source]:
             found = []
             missing = f"no file '{text}'"
     except OSError as error:
-        found, missing = [], f"cannot read '{text}': {_reason(error)}"
+        found, missing = [], f"cannot read '{text}': {system_reason(error)}"
     if found:
         yield from found
     else:
@@ -194,7 +194,7 @@ def _found(path: Path, base: Path) -> Iterator[Source]:
             return  # a pipe or a socket
         kind = kind_of(path)
     except OSError as error:
-        yield _broken(path, InputError(f"cannot read '{path}': {_reason(error)}"))
+        yield _broken(path, InputError(f"cannot read '{path}': {system_reason(error)}"))
         return
     if kind is not None:
         yield Source(path, kind, path.relative_to(base), named=False)
@@ -217,10 +217,6 @@ def _without_redone(sources: list[Source]) -> list[Source]:
         if not is_own_output(source.path)
         or source.path.resolve().with_suffix("").with_suffix("") not in stems
     ]
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 # --- naming ------------------------------------------------------------------------------------

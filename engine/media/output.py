@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, system_reason
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -102,8 +102,7 @@ def output_error(error: OSError, target: Path) -> OutputError:
         )
     if error.errno in _DENIED:
         return _denied(target.parent)
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(f"cannot write '{target}': {reason}")
+    return OutputError(f"cannot write '{target}': {system_reason(error)}")
 
 
 def _denied(folder: Path) -> OutputError:

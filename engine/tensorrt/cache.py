@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import EcganError, InputError, ModelMismatch, ModelMissing, OutputError
+from ..errors import EcganError, InputError, ModelMismatch, ModelMissing, OutputError, system_reason
 from .build import BuildOptions, build_engine
 from .driver import Gpu
 from .flavour import RTX, Flavour
@@ -176,5 +176,4 @@ def _read_plan(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"engine '{path}' cannot be read: {reason}") from error
+        raise InputError(f"engine '{path}' cannot be read: {system_reason(error)}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import BATCH_MAX
-from ..errors import InputError, ModelMissing, OptionError
+from ..errors import InputError, ModelMissing, OptionError, system_reason
 from .explain import explain
 from .flavour import Flavour
 from .log import listening, shared_log, without_echo
@@ -39,8 +39,7 @@ def read_model(onnx: Path) -> bytes:
     except FileNotFoundError:
         raise ModelMissing(f"model file '{onnx}' is missing") from None
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(f"model file '{onnx}' cannot be read: {reason}") from error
+        raise InputError(f"model file '{onnx}' cannot be read: {system_reason(error)}") from error
     if _OUTSIDE in content:  # no hash of ours would notice a change of those
         raise InputError(
             f"'{onnx}' keeps weights in other files; expected all in one",

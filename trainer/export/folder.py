@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ecgan.engine.errors import OutputError
+from ecgan.engine.errors import OutputError, system_reason
 from ecgan.engine.models.manifest import MANIFEST_NAME, Manifest, ModelEntry, load_manifest
 from ecgan.engine.models.store import CLASSIFIER, SEGMENTER, model_folder, verified_path
 from ecgan.engine.types import CROP_SIZE, U8
@@ -79,9 +79,7 @@ def export_checkpoint(
         exported = _export(trained, folder, crops, half=half)
         _write_manifest(folder, describe(trained, exported, licence))
     except OSError as error:
-        raise OutputError(
-            f"cannot write to '{folder}': {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise OutputError(f"cannot write to '{folder}': {system_reason(error)}") from error
     if small is not None:
         save_checkpoint(small, small_checkpoint(load_checkpoint(checkpoint)))
     return exported
