@@ -29,7 +29,7 @@ def read_expressions(faces: FaceSet, network: FaceExpression, cache: Path) -> di
     Args:
         faces: The set; labelled rows are read too, their label wins later.
         network: Frozen, on the CPU.
-        cache: `.npz` file that holds the result of an earlier call.
+        cache: `.npz` file that holds the result of an earlier call; other faces are read anew.
 
     Returns:
         File name -> (7,) float32 probabilities.
@@ -38,16 +38,18 @@ def read_expressions(faces: FaceSet, network: FaceExpression, cache: Path) -> di
         BrokenPicture: A picture cannot be decoded.
         OutputError: The cache cannot be written.
     """
+    files = [record.file for record in faces]
     if cache.exists():
         with np.load(cache) as archive:
-            return dict(zip(archive["files"].tolist(), archive["weights"], strict=True))
+            kept = dict(zip(archive["files"].tolist(), archive["weights"], strict=True))
+        if kept.keys() >= set(files):
+            return kept
     rows: list[np.ndarray] = []
     for pictures in stacks(faces, 128, 32):
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             x = as_picture(torch.from_numpy(pictures))
             rows.append(torch.softmax(network(x) / TEMPERATURE, 1).float().numpy())
     weights = np.concatenate(rows).astype(np.float32)
-    files = [record.file for record in faces]
     with atomic_file(cache) as part, part.open("wb") as handle:
         np.savez_compressed(handle, files=np.array(files), weights=weights)
     return dict(zip(files, weights, strict=True))

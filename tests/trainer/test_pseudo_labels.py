@@ -41,3 +41,11 @@ def test_labels_are_tempered_probabilities_read_once(faces_folder: Path, tmp_pat
     again = read_expressions(faces, Broken(), cache)
     assert again.keys() == found.keys()
     assert all((again[name] == row).all() for name, row in found.items())
+
+
+def test_faces_that_were_not_read_before_are_read(faces_folder: Path, tmp_path: Path) -> None:
+    faces = load_folder(faces_folder)
+    cache = tmp_path / "expressions.npz"
+    few = read_expressions(faces.select("val"), ByBrightness(), cache)
+    assert len(few) < len(faces)
+    assert len(read_expressions(faces, ByBrightness(), cache)) == len(faces)
