@@ -44,8 +44,8 @@ class JudgeConfig(LoopConfig):
     features: int = 256
     """Size of its penultimate layer."""
     batch: int = 64
-    samples: int = 300_000
-    warmup: int = 10_000
+    samples: int = 172_000
+    warmup: int = 6_000
     decay_to: float = 0.01
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -101,6 +101,12 @@ class JudgeRecipe(Recipe[JudgeConfig]):
             )
         }
         self._held: FaceSet | None = None
+
+    def begin_from(self, state: Mapping[str, Any]) -> None:
+        """The averaged weights, and those that foretell where both runs have teachers."""
+        super().begin_from(state)
+        if "foretell" in self.modules and "foretell" in state:
+            self.modules["foretell"].load_state_dict(state["foretell"])
 
     def open_data(self, run_dir: Path | None) -> Samples:
         """Labelled persons of one half but for the test split; of the training split also the unlabelled."""

@@ -108,6 +108,19 @@ def test_a_run_of_the_tiny_preset_keeps_the_best_by_accuracy(
     assert loop.folder.best.figure == "val_accuracy"
 
 
+def test_another_run_begins_with_all_that_the_first_learnt(labelled: Path, tmp_path: Path) -> None:
+    first = tiny(labelled, tmp_path, teachers="here").recipe
+    second = tiny(labelled, tmp_path / "next", teachers="here", seed=1).recipe
+    state = {"ema": first.modules["judge"].state_dict()}
+    with torch.no_grad():
+        first.modules["judge"].to_logits.bias.fill_(3)
+        first.modules["foretell"].bias.fill_(4)
+    second.begin_from(state | {"foretell": first.modules["foretell"].state_dict()})
+    assert (second.modules["judge"].to_logits.bias == 3).all()
+    assert (second.modules["foretell"].bias == 4).all()
+    second.begin_from(state)  # of a run without teachers
+
+
 def test_labels_that_lack_an_expression_are_refused(faces_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no picture of '\w+', so the expressions cannot be"):
         tiny(faces_folder, tmp_path).recipe.open_data(tmp_path)
