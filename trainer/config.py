@@ -1,4 +1,4 @@
-"""Every knob of the two training runs, read from TOML; an unknown key is an error."""
+"""Every knob of the training runs, read from TOML; an unknown key is an error."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class GeneratorSamples:
     Args:
         faces: The training split.
         config: The stage.
-        conditions: File name -> (7,) float32 expression weights, for pictures without a label.
+        conditions: ``FaceRecord.key`` -> (7,) float32 expression weights, for pictures without a label.
 
     Attributes:
         weights: (rows,) how often each row comes.

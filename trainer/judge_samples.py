@@ -15,7 +15,7 @@ from .data.samples import draw_sample
 from .data.sources import SURROUND
 from .networks.expression_judge import BOTTOM, LEFT, REDUCE, RIGHT, SHAPE, TOP
 from .synth.degrade import degrade_picture
-from .teacher_targets import Targets, key_of
+from .teacher_targets import Targets
 
 SIDE = CROP_SIZE // REDUCE
 """Of the reduced crop that the window is cut out of."""
@@ -57,7 +57,7 @@ class JudgeSamples:
     Args:
         faces: Rows to learn from.
         weights: How often each comes.
-        targets: ``key_of`` a face -> what teachers make of it; empty without teachers.
+        targets: ``FaceRecord.key`` -> what teachers make of it; empty without teachers.
     """
 
     def __init__(self, faces: FaceSet, weights: np.ndarray, targets: Mapping[str, Targets]) -> None:
@@ -88,7 +88,7 @@ class JudgeSamples:
         label = np.array(record.label, np.int64)
         found: dict[str, np.ndarray] = {"window": window, "label": label}
         if self._targets:
-            target = self._targets[key_of(record)]
+            target = self._targets[record.key]
             found |= {"expression": target.expression, "seen": target.seen}
         return found
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgan.engine.media.output import atomic_file
 from ecgan.engine.types import F32
 
 from .data.faces import FaceSet
 from .data.stacks import stacks
+from .face_cache import looked_at
 from .networks.face_expression import FaceExpression
 from .pictures import as_picture
 
@@ -32,24 +32,19 @@ def read_expressions(faces: FaceSet, network: FaceExpression, cache: Path) -> di
         cache: `.npz` file that holds the result of an earlier call; other faces are read anew.
 
     Returns:
-        File name -> (7,) float32 probabilities.
+        ``FaceRecord.key`` -> (7,) float32 probabilities.
 
     Raises:
         BrokenPicture: A picture cannot be decoded.
         OutputError: The cache cannot be written.
     """
-    files = [record.file for record in faces]
-    if cache.exists():
-        with np.load(cache) as archive:
-            kept = dict(zip(archive["files"].tolist(), archive["weights"], strict=True))
-        if kept.keys() >= set(files):
-            return kept
-    rows: list[np.ndarray] = []
-    for pictures in stacks(faces, 128, 32):
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            x = as_picture(torch.from_numpy(pictures))
-            rows.append(torch.softmax(network(x) / TEMPERATURE, 1).float().numpy())
-    weights = np.concatenate(rows).astype(np.float32)
-    with atomic_file(cache) as part, part.open("wb") as handle:
-        np.savez_compressed(handle, files=np.array(files), weights=weights)
-    return dict(zip(files, weights, strict=True))
+
+    def look() -> dict[str, F32]:
+        rows: list[F32] = []
+        for pictures in stacks(faces, 128, 32):
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                x = as_picture(torch.from_numpy(pictures))
+                rows.append(torch.softmax(network(x) / TEMPERATURE, 1).float().numpy())
+        return {"weights": np.concatenate(rows)}
+
+    return {key: row for key, (row,) in looked_at(faces, cache, look).items()}

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ecgan.engine.media.output import atomic_file
 from ecgan.engine.types import F32
 
-from .data.faces import FaceRecord, FaceSet
+from .data.faces import FaceSet
 from .data.stacks import stacks
+from .face_cache import looked_at
 from .networks.teachers import (
     EXPRESSION_FILE,
     RECOGNITION_FILE,
@@ -61,32 +61,21 @@ def read_targets(faces: FaceSet, teachers: Path, cache: Path) -> dict[str, Targe
     Args:
         faces: All that is to be learnt from.
         teachers: Folder of their weights.
-        cache: `.npz` file that holds the result of an earlier call.
+        cache: `.npz` file that holds the result of an earlier call; other faces are shown anew.
 
     Returns:
-        ``key_of`` a face -> targets.
+        ``FaceRecord.key`` -> targets.
 
     Raises:
         ModelMissing: A teacher's weights are not there.
         OutputError: The cache cannot be written.
     """
-    if not cache.exists():
+
+    def look() -> dict[str, F32]:
         expression, raw = _shown(faces, Teachers(teachers))
-        with atomic_file(cache) as part, part.open("wb") as handle:
-            np.savez(
-                handle,
-                keys=np.array([key_of(record) for record in faces]),
-                expression=expression,
-                seen=_directions(raw),
-            )
-    with np.load(cache) as archive:
-        rows = zip(archive["keys"].tolist(), archive["expression"], archive["seen"], strict=True)
-        return {key: Targets(expression, seen) for key, expression, seen in rows}
+        return {"expression": expression, "seen": _directions(raw)}
 
-
-def key_of(record: FaceRecord) -> str:
-    """A name that no other face has."""
-    return f"{record.shard.name}/{record.file}"
+    return {key: Targets(*row) for key, row in looked_at(faces, cache, look).items()}
 
 
 class Teachers:

@@ -30,14 +30,14 @@ def test_labels_are_tempered_probabilities_read_once(faces_folder: Path, tmp_pat
     faces = load_folder(faces_folder)
     cache = tmp_path / "run" / "expressions.npz"
     found = read_expressions(faces, ByBrightness(), cache)
-    assert found.keys() == {record.file for record in faces}
+    assert found.keys() == {record.key for record in faces}
     rows = np.stack(list(found.values()))
     assert (rows.shape, rows.dtype) == ((len(faces), 7), np.float32)
     np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-5)
     mean = faces.image(5).mean() / 127.5 - 1
     share = np.exp(mean / TEMPERATURE) / (np.exp(mean / TEMPERATURE) + 6)
     # half the size, and bfloat16 knows three digits
-    np.testing.assert_allclose(found[faces[5].file][0], share, atol=2e-3)
+    np.testing.assert_allclose(found[faces[5].key][0], share, atol=2e-3)
     again = read_expressions(faces, Broken(), cache)
     assert again.keys() == found.keys()
     assert all((again[name] == row).all() for name, row in found.items())

@@ -15,7 +15,7 @@ from ecgan.trainer import teacher_targets
 from ecgan.trainer.data import load_folder
 from ecgan.trainer.networks.face_expression import FaceExpression
 from ecgan.trainer.networks.face_recognition import FaceRecognition
-from ecgan.trainer.teacher_targets import DIRECTIONS, TEMPERATURE, key_of, read_targets
+from ecgan.trainer.teacher_targets import DIRECTIONS, TEMPERATURE, read_targets
 
 
 class ByBrightness:
@@ -37,10 +37,10 @@ def test_targets_are_tempered_and_read_once(
     monkeypatch.setattr(teacher_targets, "Teachers", ByBrightness)
     faces, cache = load_folder(faces_folder), tmp_path / "run" / "targets.npz"
     found = read_targets(faces, tmp_path, cache)
-    assert found.keys() == {key_of(record) for record in faces}
+    assert found.keys() == {record.key for record in faces}
     mean = faces.image(5).mean() / 127.5 - 1
     share = np.exp(mean / TEMPERATURE) / (np.exp(mean / TEMPERATURE) + 6)
-    expression, seen = found[key_of(faces[5])]
+    expression, seen = found[faces[5].key]
     np.testing.assert_allclose(expression[0], share, atol=2e-3)  # half the size
     assert seen.shape == (DIRECTIONS,)
 
@@ -55,7 +55,7 @@ def test_the_first_direction_is_what_a_teacher_sees_most_of(
     monkeypatch.setattr(teacher_targets, "Teachers", ByBrightness)
     faces = load_folder(faces_folder)
     found = read_targets(faces, tmp_path, tmp_path / "targets.npz")
-    seen = np.stack([found[key_of(record)].seen for record in faces])
+    seen = np.stack([found[record.key].seen for record in faces])
     bright = [faces.image(row).mean() for row in range(len(faces))]
     assert abs(np.corrcoef(seen[:, 0], bright)[0, 1]) > 0.95
     seen = seen[:, :10]  # brightness, and nine of noise

@@ -55,6 +55,11 @@ class FaceRecord:
     facts: SourceFacts = ALL_PHOTO
     weight: float = 1.0
 
+    @property
+    def key(self) -> str:
+        """A name that no other face of a set has."""
+        return f"{self.shard.as_posix()}/{self.file}"
+
 
 class FaceSet(Sequence[FaceRecord]):
     """Rows with access to their pictures.

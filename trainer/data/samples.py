@@ -94,7 +94,7 @@ def draw_sample(
         rng: Source of randomness.
         size: Side of the result in pixels.
         jitter: Strength of the alignment jitter; 0 for none, and for no mirroring and zooming either.
-        conditions: File name -> (7,) float32 expression weights, for pictures without a label.
+        conditions: ``FaceRecord.key`` -> (7,) float32 expression weights, for pictures without a label.
     """
     record = faces[index]
     reduce = 2 if size <= CROP_SIZE // 4 else 1
@@ -120,7 +120,7 @@ def draw_sample(
         image=warped,
         landmarks=(landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32),
         valid=_valid_region(record, warped, matrix, image.shape[0], reduce),
-        weights=_condition(record.label, record.file, conditions),
+        weights=_condition(record, conditions),
         source=record.source,
     )
 
@@ -257,9 +257,9 @@ def _polygon(corners: F32, matrix: F32, size: int) -> F32:
     return region.astype(np.float32)
 
 
-def _condition(label: int, file: str, conditions: Mapping[str, F32] | None) -> F32:
-    if label >= 0:
-        return np.eye(len(EXPRESSIONS), dtype=np.float32)[label]
-    if conditions is not None and file in conditions:
-        return conditions[file]
+def _condition(record: FaceRecord, conditions: Mapping[str, F32] | None) -> F32:
+    if record.label >= 0:
+        return np.eye(len(EXPRESSIONS), dtype=np.float32)[record.label]
+    if conditions is not None and record.key in conditions:
+        return conditions[record.key]
     return np.zeros(len(EXPRESSIONS), np.float32)

@@ -71,7 +71,8 @@ def export_checkpoint(
     real = photo_crops(photos) if photos else training_crops(trained.data)
     if not len(real):
         logger.warning(
-            "the files are checked on random pictures only; name photos of faces with --check"
+            "no face of the run's data is here: the files are checked on random pictures only; "
+            "ecgan export --check PHOTO takes a photo of yours"
         )
     crops = np.concatenate([random_crops(), real])
     try:

@@ -21,7 +21,7 @@ from ..data.splits import half_of
 from ..judge_samples import JudgeSamples, plain_window
 from ..networks.blocks import channels_last
 from ..networks.expression_judge import SHAPE, ExpressionJudge
-from ..teacher_targets import DIRECTIONS, Targets, key_of, read_targets
+from ..teacher_targets import DIRECTIONS, Targets, read_targets
 from .base import Recipe, Samples, Validation, as_picture
 
 HALF = "even"
@@ -212,4 +212,4 @@ def _weights(faces: FaceSet, cfg: JudgeConfig) -> np.ndarray:
 def _no_targets(faces: FaceSet) -> dict[str, Targets]:
     """Stand in for what teachers would take minutes to tell."""
     even = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS), np.float32)
-    return {key_of(record): Targets(even, np.zeros(DIRECTIONS, np.float32)) for record in faces}
+    return {record.key: Targets(even, np.zeros(DIRECTIONS, np.float32)) for record in faces}

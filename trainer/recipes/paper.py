@@ -144,7 +144,7 @@ class PaperRecipe(Recipe[PaperConfig]):
     def _usable(self, faces: FaceSet) -> FaceSet:
         if not self.knows_expressions:
             return faces
-        known = faces.where(lambda face: face.label >= 0 or face.file in self._conditions)
+        known = faces.where(lambda face: face.label >= 0 or face.key in self._conditions)
         if faces and not known:
             raise DatasetError(
                 "no face has an expression, and this network learns from nothing else",

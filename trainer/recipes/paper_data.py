@@ -35,7 +35,7 @@ class PaperSamples:
         faces: Rows of the training split.
         weights: How often each comes.
         size: Side of the pictures.
-        conditions: File name -> (7,) weights of a picture without a label.
+        conditions: ``FaceRecord.key`` -> (7,) weights of a picture without a label.
     """
 
     faces: FaceSet

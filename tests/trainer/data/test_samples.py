@@ -46,7 +46,7 @@ def test_landmarks_follow_the_jittered_picture(faces: FaceSet) -> None:
 
 
 def test_labels_win_over_soft_conditions(faces: FaceSet) -> None:
-    soft = {record.file: np.full(7, 1 / 7, np.float32) for record in faces}
+    soft = {record.key: np.full(7, 1 / 7, np.float32) for record in faces}
     rng = np.random.default_rng(0)
     assert draw_sample(faces, 1, rng, 64, conditions=soft).weights.max() == 1
     np.testing.assert_allclose(draw_sample(faces, 0, rng, 64, conditions=soft).weights, 1 / 7)

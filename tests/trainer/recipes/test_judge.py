@@ -17,7 +17,7 @@ from ecgan.trainer.loop import Loop
 from ecgan.trainer.networks.expression_judge import SHAPE
 from ecgan.trainer.processes import launch
 from ecgan.trainer.recipes.judge import JudgeConfig, JudgeRecipe
-from ecgan.trainer.teacher_targets import DIRECTIONS, Targets, key_of
+from ecgan.trainer.teacher_targets import DIRECTIONS, Targets
 
 from ..conftest import write_faces
 from ..judge_faces import label_faces
@@ -49,7 +49,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def read(faces: Any, _teachers: Path, _cache: Path) -> dict[str, Targets]:
         same = Targets(np.eye(7, dtype=np.float32)[3], np.ones(DIRECTIONS, np.float32))
-        return {key_of(record): same for record in faces}
+        return {record.key: same for record in faces}
 
     monkeypatch.setattr("ecgan.trainer.recipes.judge.read_targets", read)
 
