@@ -141,6 +141,10 @@ class GeneratorConfig(LoopConfig):
 
     teachers: str = "../shared/teachers"
     """Folder with the feature networks, or empty to do without those losses."""
+    photos: str = ""
+    """Folder of photos of people who wear masks; what the segmenter that ships finds on them is painted too."""
+    photo_share: float = 0.5
+    """Share of samples whose hole has the shape of a mask in those photos."""
     widths: tuple[int, ...] = (48, 96, 160, 240)
     """Channels at 64, 32, 16 and 8 px."""
     head: int = 32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from .data import FaceSet
 from .data.hulls import HullPool
 from .data.samples import draw_sample, source_weights
 from .data.transplant import MouthDonors
-from .holes import draw_hole
+from .data.worn import WornFace
+from .holes import WornHoles, draw_hole
 
 
 class GeneratorSamples:
@@ -24,17 +25,23 @@ class GeneratorSamples:
         faces: The training split.
         config: The stage.
         conditions: ``FaceRecord.key`` -> (7,) float32 expression weights, for pictures without a label.
+        worn: Real faces with masks, whose shapes are holes as well.
 
     Attributes:
         weights: (rows,) how often each row comes.
     """
 
     def __init__(
-        self, faces: FaceSet, config: GeneratorConfig, conditions: Mapping[str, F32]
+        self,
+        faces: FaceSet,
+        config: GeneratorConfig,
+        conditions: Mapping[str, F32],
+        worn: Sequence[WornFace] = (),
     ) -> None:
         self._faces, self._config, self._conditions = faces, config, conditions
         self.weights = source_weights(faces, config.shares, turned=config.turned)
         self._hulls, self._donors = HullPool(faces), MouthDonors(faces)
+        self._worn = WornHoles(worn) if worn else None
 
     def draw(self, row: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """One sample.
@@ -65,10 +72,15 @@ class GeneratorSamples:
         return {
             "face": sample.image,
             "target": target,
-            "hole": draw_hole(sample.landmarks, config.size, rng),
+            "hole": self._hole(sample.landmarks, rng),
             "valid": sample.valid,
             "hull": self._hulls.draw(sample.landmarks, config.size, rng) * sample.valid,
             "weights": weights,
             "own": own,
             "asked": np.array(asked),
         }
+
+    def _hole(self, landmarks: F32, rng: np.random.Generator) -> F32:
+        if self._worn is not None and rng.random() < self._config.photo_share:
+            return self._worn.draw(landmarks, self._config.size, rng)
+        return draw_hole(landmarks, self._config.size, rng)

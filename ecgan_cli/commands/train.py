@@ -73,7 +73,7 @@ def command(
         str | None,
         option(
             "--photos FOLDER",
-            "Photos of people who wear masks, for the segmenter's second stage.",
+            "Photos of people who wear masks: samples of the segmenter, shapes of holes for ecgan-fast.",
             PLAN,
         ),
     ] = None,

@@ -23,10 +23,13 @@ def test_misplacement_is_read_about_the_centre() -> None:
     turn, scale = np.deg2rad(3.0), 1.1
     linear = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     shift = np.array([127.5 + 2.56, 127.5 - 5.12]) - linear @ np.full(2, 127.5)
-    found = misplacement(np.column_stack([linear, shift]).astype(np.float32))
-    assert found.degrees == pytest.approx(3, abs=1e-3)
-    assert found.scale == pytest.approx(np.log(1.1), abs=1e-5)
-    assert found.shift == pytest.approx((0.01, -0.02), abs=1e-4)
+    matrix = np.column_stack([linear, shift]).astype(np.float32)
+    for side in (1, -1):  # of a head turned to the left, left counts as ahead
+        found = misplacement(matrix, side * 0.2)
+        assert found.turn == 0.2
+        assert found.degrees == pytest.approx(side * 3, abs=1e-3)
+        assert found.scale == pytest.approx(np.log(1.1), abs=1e-5)
+        assert found.shift == pytest.approx((side * 0.01, -0.02), abs=1e-4)
 
 
 def test_a_masked_face_is_placed_within_a_few_per_cent(

@@ -23,15 +23,18 @@ JITTER_DEGREES, JITTER_SCALE, JITTER_SHIFT = 2.5, 0.065, 0.01
 """How far the engine misplaces a face that wears a mask, as standard deviations: of the angle, of the
 logarithm of the scale, of either shift as a share of the crop."""
 
-MASKED_SCALE = 0.967
-"""And by how much too small it comes out on average: under a mask the detector sets the eyes wider.
-Measured on 360 faces with drawn masks: ``python -m ecgan.benchmarks.alignment DATA``."""
+MASKED_SCALE, SCALE_OF_TURN = -0.056, 0.30
+DEGREES_OF_TURN = 11.0
+"""And how it comes out on average: logarithm of the scale of a face seen from the front, what ``turn``
+adds to it, and the angle that it adds, towards the side to which the head turns. Under a mask the
+detector sets the features of a face seen from the front too wide, and those of a turned one too
+close together. Measured on faces with drawn masks: ``python -m ecgan.benchmarks.alignment DATA --split train``."""
 
 ZOOMED_SHARE = 0.4
 """Share of faces made smaller, as the engine does where a mask hangs below the crop."""
 
-TURNED = 0.25
-"""Of the distance between the eyes: how far from its middle the nose of a clearly turned head is."""
+TURNED = 0.18
+"""``turn`` from which a head counts as turned: one in eight of the faces of the training split."""
 
 HULL_CENTRE, HULL_RADII = (127.5, 150.0), (72.0, 104.0)
 """Ellipse at 256 px that holds brows to chin and both cheeks, and little else."""
@@ -72,6 +75,23 @@ def jitter_matrix(rng: np.random.Generator, size: int, amount: float = 1.0) -> F
     return _about_centre(linear, size, shift)
 
 
+def masked_matrix(landmarks: F32, size: int) -> F32:
+    """Where the detector places an aligned face on average, once it wears a mask.
+
+    Args:
+        landmarks: (5, 2) float32 of the bare face, in any picture.
+        size: Side of the crop in pixels.
+
+    Returns:
+        (2, 3) float32 from the crop of the bare face to that of the masked one.
+    """
+    side = turn(landmarks)
+    angle = np.deg2rad(DEGREES_OF_TURN * np.clip(side, -0.5, 0.5))
+    scale = np.exp(MASKED_SCALE + SCALE_OF_TURN * min(abs(side), 0.5))
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    return _about_centre(np.array([[cos, -sin], [sin, cos]]), size)
+
+
 def _about_centre(linear: np.ndarray, size: int, shift: np.ndarray | float = 0.0) -> F32:
     centre = np.array([(size - 1) / 2, (size - 1) / 2])
     return np.hstack([linear, (centre + shift - linear @ centre)[:, None]]).astype(np.float32)
@@ -105,7 +125,7 @@ def draw_sample(
     else:
         matrix = similarity(landmarks, (TEMPLATE_FFHQ_256 + 0.5) * (size / CROP_SIZE) - 0.5)
     if jitter > 0:
-        matrix = _compose(_about_centre(np.eye(2) * MASKED_SCALE, size), matrix)
+        matrix = _compose(masked_matrix(record.landmarks, size), matrix)
         matrix = _compose(jitter_matrix(rng, size, jitter), matrix)
         if rng.random() < ZOOMED_SHARE:
             scaled = _compose(_resize_matrix(CROP_SIZE / size), matrix)
@@ -125,15 +145,27 @@ def draw_sample(
     )
 
 
+def turn(landmarks: F32) -> float:
+    """How far a head is turned: 0 seen from the front, 0.5 where the nose tip is under an eye.
+
+    Args:
+        landmarks: (5, 2) float32, the eyes and the nose tip first.
+
+    Returns:
+        Above 0 where the nose points to the right of the picture.
+    """
+    left, right, nose = landmarks[:3]
+    across = right - left
+    return float((nose - left) @ across / (across @ across)) - 0.5
+
+
 def is_turned(landmarks: F32) -> bool:
-    """Whether a head is clearly turned: the nose tip is near one of the eyes, or beyond it.
+    """Whether a head is clearly turned.
 
     Args:
         landmarks: (5, 2) float32, the eyes and the nose tip first.
     """
-    left, right, nose = landmarks[:3]
-    across = right - left
-    return abs(float((nose - left) @ across / (across @ across)) - 0.5) > TURNED
+    return abs(turn(landmarks)) > TURNED
 
 
 def source_weights(

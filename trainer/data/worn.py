@@ -1,7 +1,7 @@
-"""Faces cut from photos of people who really wear masks, labelled by an earlier segmenter.
+"""Faces cut from photos of people who really wear masks, labelled by a segmenter.
 
-Self-training: the teacher looks at each face twice, as it is and mirrored; only faces on which
-both views agree are kept, so that its mistakes are not learned.
+It looks at each face twice, as it is and mirrored; only faces on which both views agree are kept,
+so that its mistakes are not learned.
 """
 
 from __future__ import annotations
@@ -9,24 +9,22 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from ecgan.engine.align import crop_matrix, warp_face
 from ecgan.engine.errors import DatasetError
 from ecgan.engine.types import CROP_SIZE, F32, U8
 
-from ..networks.segmenter import Segmenter
-from ..pictures import as_picture
 from .samples import jitter_matrix
 
 MIN_HEIGHT = 40
-"""Faces lower than this many pixels are too coarse to trust the teacher on."""
+"""Faces lower than this many pixels are too coarse to trust the segmenter on."""
 
 MIN_SHARE, MAX_SHARE = 0.06, 0.4
 """Shares of the crop that a worn mask plausibly covers."""
@@ -35,26 +33,32 @@ MIN_AGREEMENT = 0.9
 """IoU of the two views below which a face is left out."""
 
 
+See = Callable[[Sequence[U8]], F32]
+"""Crops (256, 256, 3) uint8 -> masks (N, 256, 256) in [0, 1], as ``engine.segment.Segmenter.masks``."""
+
+
 @dataclass(frozen=True)
 class WornFace:
-    """A real face with a mask, (256, 256, 3) uint8 RGB, and where the teacher sees the mask.
+    """A real face with a mask, (256, 256, 3) uint8 RGB, and where the segmenter sees the mask.
 
     Attributes:
         image: The crop.
         mask: (256, 256) uint8, 255 = mask.
+        landmarks: (5, 2) float32 in pixels of the crop.
     """
 
     image: U8
     mask: U8
+    landmarks: F32
 
 
-def collect_worn(folder: Path, teacher: Segmenter) -> list[WornFace]:
+def collect_worn(folder: Path, see: See) -> list[WornFace]:
     """Cut and label faces from a folder of photos.
 
     Args:
         folder: Holds `masked_photos_*.tar`, `faces.json` with landmarks, and `holdout.txt` with
             the names of photos that must not be trained on.
-        teacher: In evaluation mode.
+        see: The segmenter.
 
     Raises:
         DatasetError: One of those files is missing.
@@ -75,10 +79,12 @@ def collect_worn(folder: Path, teacher: Segmenter) -> list[WornFace]:
                 for mark in marks[member.name]["detected"]:
                     if mark["box"][3] - mark["box"][1] >= MIN_HEIGHT:
                         landmarks = np.array(mark["landmarks"], np.float32)
-                        crop = warp_face(photo, crop_matrix(landmarks))
-                        mask = _agreed(crop, teacher)
+                        matrix = crop_matrix(landmarks)
+                        crop = warp_face(photo, matrix)
+                        mask = _agreed(crop, see)
                         if mask is not None:
-                            kept.append(WornFace(crop, mask))
+                            marks_in_crop = landmarks @ matrix[:, :2].T + matrix[:, 2]
+                            kept.append(WornFace(crop, mask, marks_in_crop))
     return kept
 
 
@@ -94,13 +100,11 @@ def draw_worn(faces: list[WornFace], rng: np.random.Generator) -> tuple[U8, F32]
     return np.ascontiguousarray(image, np.uint8), mask.astype(np.float32) / np.float32(255)
 
 
-def _agreed(crop: U8, teacher: Segmenter) -> U8 | None:
-    picture = as_picture(torch.from_numpy(crop)[None])
-    with torch.no_grad():
-        one, two = torch.sigmoid(teacher(torch.cat([picture, picture.flip(3)])))[:, 0]
-    two = two.flip(1)
+def _agreed(crop: U8, see: See) -> U8 | None:
+    one, mirrored = see([crop, np.ascontiguousarray(crop[:, ::-1])])
+    two = mirrored[:, ::-1]
     both, either = ((one > 0.5) & (two > 0.5)).sum(), ((one > 0.5) | (two > 0.5)).sum()
-    mask = ((one + two) / 2).numpy()
+    mask = (one + two) / 2
     share = float((mask > 0.5).mean())
     if both < MIN_AGREEMENT * either or not MIN_SHARE < share < MAX_SHARE:
         return None

@@ -17,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ecgan.engine.expressions import EXPRESSIONS
+from ecgan.engine.networks import Networks
 from ecgan.engine.types import CROP_SIZE
 
 from ..config import PRESETS, GeneratorConfig
 from ..data import FaceSet, load_data
+from ..data.worn import WornFace, collect_worn
 from ..generator_samples import GeneratorSamples
 from ..losses.augment import Augment
 from ..losses.feature_matching import feature_matching
@@ -120,7 +122,11 @@ class GeneratorRecipe(Recipe[GeneratorConfig]):
         if cfg.teachers and run_dir is not None:
             reader = load_face_expression(Path(cfg.teachers) / "face_expression.npz")
             conditions = read_expressions(self._faces, reader, run_dir / "expressions.npz")
-        return GeneratorSamples(self._faces.select("train"), cfg, conditions)
+        worn: list[WornFace] = []
+        if cfg.photos:
+            with Networks() as networks:
+                worn = collect_worn(Path(cfg.photos), networks.segmenter.masks)
+        return GeneratorSamples(self._faces.select("train"), cfg, conditions, worn)
 
     def validate(self, network: nn.Module) -> Validation:
         """Figures for `auto`, and a sheet with the seven expressions."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ecgan.engine.types import CROP_SIZE, U8
+from ecgan.engine.types import CROP_SIZE, F32, U8
 
 from ..config import PRESETS, SegmenterConfig
 from ..data import FaceSet, load_data
@@ -57,7 +58,7 @@ class SegmenterRecipe(Recipe[SegmenterConfig]):
         worn: list[WornFace] = []
         if cfg.photos:
             labeller = copy.deepcopy(self.modules["segmenter"]).cpu().eval()
-            worn = collect_worn(Path(cfg.photos), labeller)  # type: ignore[arg-type]
+            worn = collect_worn(Path(cfg.photos), functools.partial(_see, labeller))
         train = self._faces.select("train")
         return SegmenterSamples(train, source_weights(train, cfg.shares), worn, cfg)
 
@@ -114,6 +115,12 @@ class SegmenterSamples:
                 covering = wear_mask(sample.image, sample.landmarks, rng)
                 image, mask = covering.image, covering.mask
         return {"image": _seen_from_afar(image, rng), "mask": mask}
+
+
+def _see(network: nn.Module, crops: Sequence[U8]) -> F32:
+    with torch.no_grad():
+        logits = network(as_picture(torch.from_numpy(np.stack(crops))))
+    return np.asarray(torch.sigmoid(logits)[:, 0].numpy(), np.float32)
 
 
 def _seen_from_afar(image: U8, rng: np.random.Generator) -> U8:

@@ -12,12 +12,14 @@ from ecgan.engine.align import TEMPLATE_FFHQ_256
 from ecgan.engine.errors import DatasetError
 from ecgan.trainer.data import FaceSet, SampleStream, load_folder
 from ecgan.trainer.data.samples import (
+    FLIP_ORDER,
     JITTER_DEGREES,
     JITTER_SCALE,
     MASKED_SCALE,
     draw_sample,
     is_turned,
     jitter_matrix,
+    masked_matrix,
     source_weights,
 )
 from ecgan.trainer.data.shards import BrokenPicture
@@ -100,10 +102,10 @@ def test_turned_heads_come_more_often(faces: FaceSet) -> None:
     ]
     rolled = np.array([[0, -1], [1, 0]], np.float32)
     for each in (landmarks, [points @ rolled.T for points in landmarks]):
-        assert [is_turned(points) for points in each] == list(abs(nose - 0.5) > 0.25)
+        assert [is_turned(points) for points in each] == list(abs(nose - 0.5) > 0.18)
     rows = FaceSet([replace(faces[0], landmarks=points) for points in landmarks])
     weights = source_weights(rows, {}, turned=4.0)
-    assert list(weights) == [4.0 if x < 0.25 or x > 0.75 else 1.0 for x in nose]
+    assert list(weights) == [4.0 if abs(x - 0.5) > 0.18 else 1.0 for x in nose]
 
 
 def test_a_class_without_a_picture_is_named(faces: FaceSet) -> None:
@@ -156,7 +158,21 @@ def test_faces_come_out_too_small_as_under_masks(faces: FaceSet) -> None:
         points = draw_sample(faces, 0, np.random.default_rng(seed), 256).landmarks
         apart.append(np.log(np.hypot(*(points[1] - points[0])) / 63.8))
     # the ones that are not zoomed: the upper part of the two groups
-    assert np.median(np.sort(apart)[-180:]) == pytest.approx(np.log(MASKED_SCALE), abs=0.03)
+    assert np.median(np.sort(apart)[-180:]) == pytest.approx(MASKED_SCALE, abs=0.03)
+
+
+@pytest.mark.parametrize(("nose", "degrees", "scale"), [(127.5, 0, -5.6), (146.6, 3.3, 3.4)])
+def test_turned_heads_come_out_larger_and_rolled_as_under_masks(
+    nose: float, degrees: float, scale: float
+) -> None:
+    points = np.array([[95.6, 112], [159.4, 112], [nose, 147], [104, 182], [151, 182]], np.float32)
+    for mirrored in (False, True):
+        seen = (points * [-1, 1] + [255, 0])[FLIP_ORDER] if mirrored else points
+        matrix = masked_matrix(seen.astype(np.float32), 256)
+        angle = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
+        assert angle == pytest.approx(-degrees if mirrored else degrees, abs=0.05)
+        factor = np.log(np.hypot(matrix[0, 0], matrix[1, 0]))
+        assert 100 * factor == pytest.approx(scale, abs=0.05)
 
 
 def test_an_error_in_the_thread_reaches_the_consumer(faces: FaceSet) -> None:

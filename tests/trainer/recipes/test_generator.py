@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
+from ecgan.engine.pipeline import Unmasker
+from ecgan.engine.types import U8
 from ecgan.trainer.config import GeneratorConfig
 from ecgan.trainer.loop import Loop
 from ecgan.trainer.processes import launch
@@ -74,3 +80,26 @@ def test_a_start_of_another_size_brings_no_discriminators(
         assert all(torch.equal(weights[name], value) for name, value in state["ema"].items())
         shape = recipe.modules["whole"].state_dict()["layers.1.weight"].shape
         assert (shape == state["whole"]["layers.1.weight"].shape) is same
+
+
+def test_masks_on_photos_give_holes_their_shape(
+    faces_folder: Path, tmp_path: Path, unmasker: Unmasker, masked_photo: U8
+) -> None:
+    [face] = unmasker.detect(masked_photo)
+    [crop] = unmasker.crop(masked_photo, [face])
+    mark = {"box": face.bbox.tolist(), "score": 1.0, "landmarks": face.landmarks.tolist()}
+    (tmp_path / "faces.json").write_text(json.dumps({"one.png": {"detected": [mark]}}))
+    (tmp_path / "holdout.txt").write_text("")
+    data = cv2.imencode(".png", masked_photo[..., ::-1])[1].tobytes()
+    with tarfile.open(tmp_path / "masked_photos_0.tar", "w:") as archive:
+        info = tarfile.TarInfo("one.png")
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    config = {"photos": str(tmp_path), "photo_share": 1.0, "size": 256}
+    loop = tiny(faces_folder, tmp_path / "run", **config)
+    hole = loop.recipe.open_data(None).draw(0, np.random.default_rng(0))["hole"]
+    # of the size of that mask, up to the crop's own scaling and what widens it
+    assert 0.6 < hole.mean() / crop.mask.mean() < 2.0
+    plain = tiny(faces_folder, tmp_path / "plain", **config | {"photo_share": 0.0})
+    drawn = plain.recipe.open_data(None).draw(0, np.random.default_rng(0))["hole"]
+    assert not np.array_equal(hole, drawn)
