@@ -116,7 +116,8 @@ def test_a_dry_run_and_the_plan_go_to_stdout(data: Path, tmp_path: Path) -> None
     [
         (["--preset", "bold"], 2, "unknown preset 'bold'"),
         (["--data", "nowhere"], 3, "'nowhere' does not exist"),
-        (["--photos", "there"], 3, "unknown key 'photos'"),
+        (["ecgan", "--photos", "there"], 3, "unknown key 'photos'"),
+        (["--photos", "there"], 3, "'there/faces.json' does not exist"),
         (["--start", "gone.pt"], 4, "checkpoint 'gone.pt' does not exist"),
         (["--devices", "3"], 3, "batch '4' cannot be shared among 3 processes"),
         (["--json"], 2, "--json has no effect without --dry-run"),
