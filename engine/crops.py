@@ -9,7 +9,7 @@ import numpy as np
 
 from .align import ZOOM_MIN, crop_matrix, warp_face, zoom_out
 from .edge import grow_to_edge
-from .face_area import is_cut_off, own_covering, share_mask
+from .face_area import close_gaps, is_cut_off, own_covering, share_mask
 from .segment import Segmenter
 from .types import CROP_SIZE, F32, U8, Face, FaceCrop
 
@@ -77,7 +77,8 @@ def _is_cut_off(segmenter: Segmenter, crop: FaceCrop) -> bool:
 
 
 def _segmented(segmenter: Segmenter, crops: Sequence[FaceCrop]) -> list[FaceCrop]:
-    masks = [own_covering(mask) for mask in segmenter.masks([crop.crop for crop in crops])]
+    found = segmenter.masks([crop.crop for crop in crops])
+    masks = [close_gaps(own_covering(mask)) for mask in found]
     # Only what is claimed grows: specks on a bare face must not become a mask by it.
     masks = [
         grow_to_edge(crop.crop, mask) if segmenter.claims(mask) else mask

@@ -21,6 +21,9 @@ MASK_LEVEL = 0.5
 OWN_SHARE = 0.2
 """A worn covering lies on its face's ellipse at least with this share of its area; a neighbour's
 reaches into it by less."""
+GAP_SHARE, GAP_ON_FACE = 0.15, 0.9
+"""A gap that is closed is at most so large, as a share of its mask, and lies on the face's ellipse with
+at least so much of it."""
 RIVAL_SHARE = 0.3
 """A part of a user's mask that covers two faces belongs to both when the lesser has this share of
 what the other has."""
@@ -68,6 +71,33 @@ def own_covering(mask: F32) -> F32:
     # The soft edge goes with its part.
     near = cv2.dilate(foreign[labels].astype(np.uint8), np.ones((7, 7), np.uint8))
     return np.where((near > 0) & ~((labels > 0) & ~foreign[labels]), np.float32(0), mask)
+
+
+def close_gaps(mask: F32) -> F32:
+    """Cover what a mask surrounds on the face: prints and valves that were not taken for part of it.
+
+    What loops surround beside the face stays open, and so does what is too large for a print.
+
+    Args:
+        mask: (256, 256) float32 in [0, 1].
+
+    Returns:
+        (256, 256) float32.
+    """
+    covered = mask >= MASK_LEVEL
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(
+        (~covered).astype(np.uint8), connectivity=4
+    )
+    left, top, width, height, area = facts.T
+    on_face = np.bincount(labels.ravel(), weights=FACE_AREA.ravel(), minlength=count)
+    inside = (left > 0) & (top > 0) & (left + width < CROP_SIZE) & (top + height < CROP_SIZE)
+    gaps = inside & (on_face >= GAP_ON_FACE * area) & (area <= GAP_SHARE * covered.sum())
+    gaps[0] = False
+    if not gaps.any():
+        return mask
+    # and the soft edge round each
+    near = cv2.dilate(gaps[labels].astype(np.uint8), np.ones((7, 7), np.uint8))
+    return np.where((near > 0) & (gaps[labels] | covered), np.float32(1), mask)
 
 
 def share_mask(mask: F32, frame_to_crops: Sequence[F32]) -> list[F32]:

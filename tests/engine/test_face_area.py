@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ecgan.engine.face_area import own_covering, share_mask
+from ecgan.engine.face_area import close_gaps, own_covering, share_mask
 
 
 def _disc(x: float, y: float, radius: float) -> np.ndarray:
@@ -30,6 +30,30 @@ def test_soft_edges_go_with_their_part() -> None:
 
 def test_an_empty_mask_stays_empty() -> None:
     assert own_covering(np.zeros((256, 256), np.float32)).max() == 0
+
+
+def test_a_print_that_was_not_found_is_covered_with_its_soft_edge() -> None:
+    whole = cv2.GaussianBlur(_disc(128, 180, 50), (7, 7), 2)
+    print_ = cv2.GaussianBlur(_disc(120, 185, 12), (7, 7), 2)
+    closed = close_gaps(whole * (1 - print_))
+    # three pixels of the soft edge are covered, of which the blur draws a little more
+    np.testing.assert_allclose(closed[whole > 0.999], 1, atol=0.02)
+    np.testing.assert_array_equal(closed[whole < 0.5], whole[whole < 0.5])
+
+
+def test_what_is_open_large_or_beside_the_face_stays_open() -> None:
+    nose_free = _disc(128, 180, 50)
+    nose_free[120:160, 118:138] = 0
+    hand = _disc(128, 180, 50) - _disc(128, 180, 30)
+    loop = np.maximum(_disc(128, 180, 40), _disc(205, 165, 30)) - _disc(212, 165, 20)
+    for mask in (
+        nose_free,
+        hand,
+        loop,
+        np.zeros((256, 256), np.float32),
+        np.ones((256, 256), np.float32),
+    ):
+        np.testing.assert_array_equal(close_gaps(mask), mask)
 
 
 def _matrix(x: float, y: float, scale: float) -> np.ndarray:

@@ -24,9 +24,11 @@ def draw(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F
         (S, S) float32 in [0, 1]: what is hidden.
     """
     roll = rng.random()
-    if roll < 0.5:
+    if roll < 0.3:
         return fingers(canvas, face, frame, rng)
-    if roll < 0.75:
+    if roll < 0.6:
+        return fist(canvas, face, frame, rng)
+    if roll < 0.8:
         return hair(canvas, face, frame, rng)
     return glasses(canvas, frame, rng)
 
@@ -49,12 +51,41 @@ def _around(face: U8, point: F32) -> F32:
     return np.median(face[y - r : y + r + 1, x - r : x + r + 1], (0, 1)).astype(np.float32)
 
 
+def _hand_color(face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    if rng.random() < 0.12:  # a glove
+        return np.float32(rng.uniform(20, 235)) * rng.uniform(0.6, 1.0, 3).astype(np.float32)
+    return skin_color(face, frame) * np.float32(rng.uniform(0.8, 1.12))
+
+
+def fist(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
+    """A closed hand before mouth or chin, as of somebody who coughs or thinks, and its wrist."""
+    size = face.shape[0]
+    color = _hand_color(face, frame, rng)
+    middle = np.array([rng.uniform(-55, 55), rng.uniform(178, 236)])
+    angle = rng.uniform(-0.6, 0.6)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    below = np.array([-along[1], along[0]])
+    half, width = rng.uniform(20, 30), rng.uniform(13, 17)
+    wrist = middle + below * 28
+    strokes = [(np.stack([wrist, wrist + below * 70 + along * rng.uniform(-60, 60)]), 1.9 * half)]
+    strokes.append((np.stack([wrist - along * 4, wrist + along * 4]), 2.0 * half))
+    for k in range(4):  # knuckles side by side
+        at = middle + along * (half * (k / 1.5 - 1)) + below * rng.uniform(-3, 3)
+        strokes.append((np.stack([at, at + below * 20]), width))
+    total = np.zeros((size, size), np.float32)
+    for points, wide in strokes:
+        one = _stroke(to_picture(frame, points), wide * frame.scale, size)
+        shade = cv2.GaussianBlur(one, (0, 0), max(0.22 * width * frame.scale, 0.4))
+        lit = color * np.clip(0.5 + 0.55 * shade, 0, 1.08)[..., None]
+        canvas += one[..., None] * (lit - canvas)
+        total = np.maximum(total, one)
+    return total
+
+
 def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
     """Two to four fingers and a palm reach in from below or beside."""
     size = face.shape[0]
-    color = skin_color(face, frame) * np.float32(rng.uniform(0.8, 1.12))
-    if rng.random() < 0.12:  # a glove
-        color = np.float32(rng.uniform(20, 235)) * rng.uniform(0.6, 1.0, 3).astype(np.float32)
+    color = _hand_color(face, frame, rng)
     tip = np.array([rng.uniform(-60, 60), rng.uniform(165, 225)])
     angle = np.arctan2(260 - tip[1], tip[0] * 1.2) + rng.uniform(-0.5, 0.5)
     along = np.array([np.cos(angle), np.sin(angle)])

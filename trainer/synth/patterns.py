@@ -113,19 +113,33 @@ def _logo(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
     h, w = cloth.u.shape
     canvas = np.zeros((h, w), np.uint8)
     for _ in range(int(rng.integers(1, 4))):
-        centre = (int(w * rng.uniform(0.2, 0.8)), int(h * rng.uniform(0.3, 0.8)))
+        centre = (int(w * rng.uniform(0.1, 0.8)), int(h * rng.uniform(0.3, 0.8)))
         if rng.random() < 0.5:
             text = "".join(chr(65 + int(k)) for k in rng.integers(0, 26, int(rng.integers(1, 6))))
-            scale = cloth.px * rng.uniform(0.3, 1.1)
-            thick = max(1, round(cloth.px * rng.uniform(1, 4)))
+            large = rng.uniform(0.2, 1.0) ** 2  # small prints are common, but all sizes occur
+            scale = cloth.px * 2.4 * large
+            thick = max(1, round(cloth.px * rng.uniform(1, 4 + 8 * large)))
             face = int(rng.integers(0, 5))
             cv2.putText(canvas, text, centre, face, scale, 255, thick, cv2.LINE_AA)
         else:
             angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 11))))
-            radii = cloth.px * rng.uniform(4, 20) * rng.uniform(0.6, 1.2, len(angles))
+            radii = cloth.px * rng.uniform(4, 36) * rng.uniform(0.6, 1.2, len(angles))
             points = np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None] + centre
             cv2.fillPoly(canvas, [np.round(points).astype(np.int32)], 255, cv2.LINE_AA)
     return canvas.astype(np.float32) / 255.0
+
+
+def _flag(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
+    """Two to four fields of different colours, across or down, now and then with a sign on them."""
+    a, _ = _turned(cloth, rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)]))
+    places = np.sort(rng.uniform(np.quantile(a, 0.1), np.quantile(a, 0.9), int(rng.integers(1, 4))))
+    albedo = np.broadcast_to(_ground(rng, palette), (*cloth.u.shape, 3)).copy()
+    for place in places:
+        beyond = _soft(a - place, cloth, 1.0)[..., None]
+        albedo += beyond * (_ground(rng, palette) - albedo)
+    if rng.random() < 0.5:
+        albedo += _logo(cloth, rng, palette)[..., None] * (_ground(rng, palette) - albedo)
+    return albedo.astype(np.float32)
 
 
 def _mouth(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
@@ -159,5 +173,16 @@ def _rings(cloth: Cloth, rng: np.random.Generator, palette: Palette) -> F32:
     return _soft(rng.uniform(1.2, 3.0) - np.abs(r - 0.33 * pitch), cloth, 1.0)
 
 
-_TRAIN: list[_Draw] = [_stripes, _dots, _checks, _camouflage, _flowers, _blotches, _logo, _mouth]
+_TRAIN: list[_Draw] = [
+    _stripes,
+    _dots,
+    _checks,
+    _camouflage,
+    _flowers,
+    _blotches,
+    _logo,
+    _logo,
+    _flag,
+    _mouth,
+]
 _HELD_OUT: list[_Draw] = [_waves, _rings]

@@ -14,7 +14,7 @@ from .geometry import FaceFrame, cloth_of, draw_bands, fill, outline, window_of
 from .light import Light, light_of
 from .styles import draw_style
 
-_OCCLUDED = 0.08
+_OCCLUDED = 0.13
 _SHIELDED = 0.02
 _COLLAR_Y = 262.0  # cloth that reaches below here lies over collar and hair
 _TUCKED = 0.6  # share of masks that go behind the picture's own hair and the face's outline

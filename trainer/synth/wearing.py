@@ -11,7 +11,7 @@ from ecgan.engine.errors import OptionError
 from .base import Band, MaskShape
 
 WELL, NOSE_FREE, AT_CHIN, CROOKED = "well", "nose free", "at the chin", "crooked"
-POSES = {NOSE_FREE: 0.065, AT_CHIN: 0.025, CROOKED: 0.05, WELL: 0.86}
+POSES = {NOSE_FREE: 0.08, AT_CHIN: 0.045, CROOKED: 0.055, WELL: 0.82}
 """How masks are worn -> share of people who do."""
 
 _LOOP_SEEN = 0.75
