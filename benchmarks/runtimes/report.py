@@ -120,12 +120,22 @@ def _line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _unable(rows: Sequence[RowResult]) -> list[str]:
+    """Why rows cannot run, one line for all that lack the same."""
+    labels: dict[tuple[str, str | None, str], list[str]] = {}
+    for row in rows:
+        labels.setdefault((row.reason or "", row.hint, row.device), []).append(row.label)
+    return [
+        f"{', '.join(names)} on {device} cannot run: {reason}" + (f"; {hint}" if hint else "")
+        for (reason, hint, device), names in labels.items()
+    ]
+
+
 def _speed(result: WorkResult) -> Table:
-    rows, notes = [], []
+    rows = []
+    notes = _unable([row for row in result.rows if row.status == UNABLE])
     for row in result.rows:
         if row.status == UNABLE:
-            mended = "" if row.hint is None else f"; {row.hint}"
-            notes.append(f"{row.label} on {row.device} cannot run: {row.reason}{mended}")
             continue
         rows += [_cells(row, cell) for cell in row.cells]
         notes += [

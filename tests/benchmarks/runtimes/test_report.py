@@ -60,6 +60,17 @@ def test_a_wrong_answer_gets_no_time_and_an_absent_row_its_reason(
     assert all(row[0] != "Absent" for row in speed.rows)
 
 
+def test_rows_that_lack_the_same_share_a_line(results: list[WorkResult]) -> None:
+    rows = results[0].rows
+    rows.append(RowResult("more", "More", "fp32", "cuda:0", "no NVIDIA driver", "ecgan doctor"))
+    rows.append(RowResult("plain", "Plain", "fp32", "cpu", "no compiler"))
+    unable = [note for note in report.tables(results)[0].notes if "cannot run" in note]
+    assert unable == [
+        "Absent, More on cuda:0 cannot run: no NVIDIA driver; ecgan doctor",
+        "Plain on cpu cannot run: no compiler",
+    ]
+
+
 def test_files_hold_the_document_the_tables_and_the_chart(
     results: list[WorkResult], tmp_path: Path
 ) -> None:
