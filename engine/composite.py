@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .align import invert
 from .face_area import FACE_AREA, MASK_LEVEL, Marks
 from .grain import SHARPEN_FROM, match_grain, match_sharpness
 from .local_mean import local_mean
@@ -31,6 +32,9 @@ Samples = TypeVar("Samples", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
 RIM_PX = 4.0
 FEATHER_PX = 3.0
 GUARD_PX = 2.0
+BORDER_PX = 14.0
+"""Where a mask goes on beyond the crop, the paint fades over so many crop pixels, or it would end in a
+straight line."""
 EDGE_FRAME_PX = 2.0
 """Least width of rim and feather in frame pixels: chroma of a video bleeds that far."""
 EDGE_LIMIT_PX = 8.0
@@ -107,8 +111,9 @@ def make_patch(frame: U8, crop: FaceCrop, painted: U8, light: LightSmoother | No
         return Patch(0, 0, np.zeros((0, 0, 3), np.float32), np.zeros((0, 0), np.float32))
     x0, y0, x1, y1 = box
     to_patch, size = _crop_to_patch(crop.frame_to_crop, x0, y0), (x1 - x0, y1 - y0)
-    guides = _warp(np.dstack([distance, FACE_AREA]), to_patch, size, smooth=False)
-    alpha = _alpha(guides[..., 0], widths)
+    fade = _fade_where_cut_off(crop, frame.shape)
+    guides = _warp(np.dstack([distance, FACE_AREA, fade]), to_patch, size, smooth=False)
+    alpha = _alpha(guides[..., 0], widths) * guides[..., 2]
     face = guides[..., 1] > 0.5
     ring = face & (guides[..., 0] > widths.alpha_end)
 
@@ -206,6 +211,23 @@ def _trimmed(patch: Patch) -> Patch:
 def _alpha(distance: F32, widths: _Widths) -> F32:
     t = np.clip((widths.alpha_end - distance) / np.float32(widths.feather), 0, 1)
     return (t * t * (3 - 2 * t)).astype(np.float32)
+
+
+def _fade_where_cut_off(crop: FaceCrop, shape: tuple[int, ...]) -> F32:
+    """(256, 256) in [0, 1]: 0 where the mask leaves the crop but not the picture."""
+    border = np.ones((CROP_SIZE, CROP_SIZE), bool)
+    border[1:-1, 1:-1] = False
+    rows, columns = np.nonzero(border & (crop.mask >= MASK_LEVEL))
+    x, y = invert(crop.frame_to_crop) @ np.stack([columns, rows, np.ones_like(rows)])
+    seen = (x >= 0) & (y >= 0) & (x <= shape[1] - 1) & (y <= shape[0] - 1)
+    if not seen.any():
+        return _NO_FADE
+    elsewhere = np.ones((CROP_SIZE, CROP_SIZE), np.uint8)
+    elsewhere[rows[seen], columns[seen]] = 0
+    return np.clip(cv2.distanceTransform(elsewhere, cv2.DIST_L2, 5) / BORDER_PX, 0, 1)
+
+
+_NO_FADE = np.ones((CROP_SIZE, CROP_SIZE), np.float32)
 
 
 def _tone(original: U8, painted: U8, distance: F32, widths: _Widths) -> F32:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ecgan.engine.align import invert, warp_face
-from ecgan.engine.composite import apply_patches, blend, make_patch, paint_mask
+from ecgan.engine.composite import BORDER_PX, apply_patches, blend, make_patch, paint_mask
 from ecgan.engine.types import F32, U8, Face, FaceCrop, Patch
 
 MASK_CORNERS = [
@@ -284,3 +284,25 @@ def test_blend_takes_grey_samples() -> None:
     mixed = blend(samples, np.full((4, 4), 255, np.float32), alpha)
     assert mixed[0, 0] == 1000
     assert mixed[3, 3] == 33268  # 33267.5 to even
+
+
+@pytest.mark.parametrize("side", [128, 256, 400])
+def test_a_mask_that_leaves_the_crop_has_no_straight_edge(side: int) -> None:
+    """Below the crop the mask goes on; what is painted passes into it softly."""
+    frame = np.full((2 * side, 2 * side, 3), 40, np.uint8)
+    matrix = _matrix(side, 0, side, 0.6 * side)
+    mask = np.zeros((256, 256), np.float32)
+    mask[140:, 70:190] = 1
+    crop = _cut(frame, matrix, mask)
+    result = apply_patches(frame, [make_patch(frame, crop, np.full((256, 256, 3), 200, np.uint8))])
+    column = result[int(0.85 * side) :, side, 0].astype(int)
+    assert column[0] > 150
+    assert column[-1] == 40
+    steps = np.abs(np.diff(column)) * side / 256  # a level a crop pixel
+    assert steps.max() < 2 * 160 / BORDER_PX
+    # a mask that leaves the picture with the crop is painted to the end
+    short = frame[: int(1.1 * side)]
+    whole = apply_patches(
+        short, [make_patch(short, _cut(short, matrix, mask), np.full((256, 256, 3), 200, np.uint8))]
+    )
+    assert whole[-1, side, 0] > 150
