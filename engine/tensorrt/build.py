@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..media.output import write_atomic
 from ..memory import MIB, peak_memory_mib
-from .driver import answering_gpu
+from .driver import Gpu, answering_gpu, current
 from .explain import explain
 from .flavour import AUTO, RTX, Flavour, load_flavour
 from .log import Lines, listening, shared_log
@@ -130,10 +131,10 @@ def build_engine(
     targets = choose_targets(flavour, options.target, gpu)
     content = read_model(onnx)
     started = time.perf_counter()
-    build = _apart(lambda: _Build(flavour, options, content, onnx))
+    build = _apart(lambda: _Build(flavour, options, content, onnx), gpu)
     if options.target == PORTABLE or (options.target is None and gpu is None):
         targets = without_turing(flavour, targets, build.layers, onnx)
-    plan = build.run(targets, progress)
+    plan = build.run(targets, progress, gpu)
     here = gpu is not None and runs_on(targets, gpu.capability)
     sidecar = Sidecar(
         flavour=flavour.name,
@@ -163,21 +164,30 @@ def build_engine(
     return sidecar
 
 
-def _apart(call: Callable[[], T], stop: Callable[[BaseException], None] | None = None) -> T:
+def _apart(
+    call: Callable[[], T], gpu: Gpu | None, stop: Callable[[BaseException], None] | None = None
+) -> T:
     """Let a thread work. Signals then reach this one, not a callback that TensorRT deafens.
 
     Args:
         call: The work.
+        gpu: Whose work it is: TensorRT times its kernels on the thread's GPU.
         stop: Is told what ends the waiting, to end the work as well; without it, it is waited for.
     """
     with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(call)
+        work = pool.submit(_on, gpu, call)
         try:
             return work.result()
         except BaseException as error:
             if stop is not None:
                 stop(error)
             raise
+
+
+def _on(gpu: Gpu | None, call: Callable[[], T]) -> T:
+    # a new thread is on the first GPU already
+    with current(gpu) if gpu is not None and gpu.index else contextlib.nullcontext():
+        return call()
 
 
 class _Build:
@@ -201,10 +211,10 @@ class _Build:
         if options.precision is not None:
             check_precision(onnx, self.layers, options.precision)
 
-    def run(self, targets: list[str], progress: BuildProgress | None) -> bytes:
+    def run(self, targets: list[str], progress: BuildProgress | None, gpu: Gpu | None) -> bytes:
         """Build for targets as ``choose_targets`` gives them, and return the engine's bytes."""
         with listening() as said:
-            config = _apart(lambda: self._configure(targets, said))
+            config = _apart(lambda: self._configure(targets, said), gpu)
             monitor = make_monitor(self._flavour, progress)
             config.progress_monitor = monitor
 
@@ -212,7 +222,7 @@ class _Build:
                 monitor.stopped = monitor.stopped or error
 
             build = self._builder.build_serialized_network
-            plan = _apart(lambda: build(self._model.network, config), stop)
+            plan = _apart(lambda: build(self._model.network, config), gpu, stop)
         if monitor.stopped is not None:
             raise monitor.stopped
         if plan is None:

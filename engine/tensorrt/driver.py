@@ -6,8 +6,10 @@ is no driver.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import BackendUnavailable
@@ -75,6 +77,26 @@ def answering_gpu(index: int = 0) -> Gpu | None:
         return find_gpu(index)
     except BackendUnavailable:
         return None
+
+
+@contextlib.contextmanager
+def current(gpu: Gpu) -> Iterator[None]:
+    """Make a GPU the one that this thread's CUDA calls go to, by its primary context.
+
+    Raises:
+        BackendUnavailable: The driver gives no context.
+    """
+    driver, context = _load(), ctypes.c_void_p()
+    device = _integer(driver.cuDeviceGet, gpu.index)
+    _check(driver.cuDevicePrimaryCtxRetain(ctypes.byref(context), device), "gives no context")
+    try:
+        _check(driver.cuCtxPushCurrent_v2(context), "gives no context")
+        try:
+            yield
+        finally:
+            driver.cuCtxPopCurrent_v2(ctypes.byref(context))
+    finally:
+        driver.cuDevicePrimaryCtxRelease_v2(device)
 
 
 def _load() -> ctypes.CDLL:

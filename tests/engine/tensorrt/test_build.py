@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,9 +190,20 @@ def test_current_is_the_gpu_that_was_asked_for(
 ) -> None:
     gpus = [Gpu(0, "first", (8, 6), (13, 0)), Gpu(1, "second", (8, 9), (13, 0))]
     monkeypatch.setattr(build, "answering_gpu", gpus.__getitem__)
+    threads: list[tuple[str, int]] = []
+
+    @contextmanager
+    def current(gpu: Gpu) -> Iterator[None]:
+        threads.append((gpu.name, threading.get_ident()))
+        yield
+
+    monkeypatch.setattr(build, "current", current)
     options = BuildOptions(flavour="rtx", target="current", gpu=1)
     made = build_engine(full_model, tmp_path / "a.engine", options)
     assert (made.targets, made.device) == (["sm89"], "second")
+    # parser, configuration and build each have a thread, and none of them is this one
+    assert [name for name, _ in threads] == ["second"] * 3
+    assert threading.get_ident() not in [number for _, number in threads]
 
 
 # --- the branch of full TensorRT, run by the library that is here --------------------------------

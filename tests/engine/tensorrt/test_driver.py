@@ -10,7 +10,7 @@ import pytest
 
 from ecgan.engine.errors import BackendUnavailable
 from ecgan.engine.tensorrt import driver
-from ecgan.engine.tensorrt.driver import Gpu, answering_gpu, find_gpu
+from ecgan.engine.tensorrt.driver import Gpu, answering_gpu, current, find_gpu
 
 NO_DEVICE, NOT_PERMITTED = 100, 800
 
@@ -24,6 +24,7 @@ class FakeDriver:
 
     def __init__(self, failing: dict[str, int]) -> None:
         self.failing = failing
+        self.contexts: list[str] = []
 
     def __getattr__(self, name: str) -> Callable[..., int]:
         return lambda *arguments: self.failing.get(name) or self.answer(name, *arguments)
@@ -32,6 +33,8 @@ class FakeDriver:
         if name == "cuDeviceGetName":
             buffer, size, index = arguments
             buffer.value = f"GPU {index}".encode()[:size]
+        elif "Ctx" in name:
+            self.contexts.append(name)
         elif name != "cuInit":
             values = {
                 "cuDeviceGetCount": 2,
@@ -44,15 +47,17 @@ class FakeDriver:
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def install(**failing: int) -> None:
-        monkeypatch.setattr(driver, "_load", lambda: FakeDriver(failing))
+def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeDriver]:
+    def install(**failing: int) -> FakeDriver:
+        fake = FakeDriver(failing)
+        monkeypatch.setattr(driver, "_load", lambda: fake)
+        return fake
 
     return install
 
 
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_gpu(index: int, answering: Callable[..., None]) -> None:
+def test_a_gpu(index: int, answering: Callable[..., FakeDriver]) -> None:
     answering()
     assert find_gpu(index) == Gpu(index, f"GPU {index}", (8, 9), (13, 1))
     assert find_gpu(index).target == "sm89"
@@ -69,7 +74,7 @@ def test_a_gpu(index: int, answering: Callable[..., None]) -> None:
     ],
 )
 def test_a_driver_that_fails(
-    failing: dict[str, int], words: str, answering: Callable[..., None]
+    failing: dict[str, int], words: str, answering: Callable[..., FakeDriver]
 ) -> None:
     answering(**failing)
     with pytest.raises(BackendUnavailable, match=words) as caught:
@@ -77,7 +82,7 @@ def test_a_driver_that_fails(
     assert caught.value.hint
 
 
-def test_a_gpu_that_is_not_there(answering: Callable[..., None]) -> None:
+def test_a_gpu_that_is_not_there(answering: Callable[..., FakeDriver]) -> None:
     answering()
     with pytest.raises(BackendUnavailable, match="GPU 2 was asked for, and the driver has 2"):
         find_gpu(2)
@@ -92,3 +97,30 @@ def test_no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         find_gpu()
     assert caught.value.exit_code == 4
     assert answering_gpu() is None
+
+
+RETAIN, PUSH = "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2"
+POP, RELEASE = "cuCtxPopCurrent_v2", "cuDevicePrimaryCtxRelease_v2"
+
+
+def test_a_gpu_is_current_within_the_block_only(answering: Callable[..., FakeDriver]) -> None:
+    fake = answering()
+
+    def interrupted() -> None:
+        with current(find_gpu(1)):
+            assert fake.contexts == [RETAIN, PUSH]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
+    assert fake.contexts == [RETAIN, PUSH, POP, RELEASE]
+
+
+@pytest.mark.parametrize(("failing", "called"), [(RETAIN, []), (PUSH, [RETAIN, RELEASE])])
+def test_a_context_that_is_not_given(
+    failing: str, called: list[str], answering: Callable[..., FakeDriver]
+) -> None:
+    fake = answering(**{failing: 2})
+    with pytest.raises(BackendUnavailable, match="gives no context"), current(find_gpu(1)):
+        pass
+    assert fake.contexts == called
