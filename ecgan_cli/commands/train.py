@@ -44,7 +44,7 @@ def command(
         str | None,
         option(
             "--preset NAME",
-            "fast, its stages recon, coarse, labelled, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); judge or tiny (expression-judge); paper or tiny (the others).",
+            "fast, its stages recon, coarse, labelled, exact, fine, or tiny (ecgan-fast); drawn, photos or tiny (segmenter); judge or tiny (expression-judge); paper or tiny (the others).",
             PLAN,
             default="the first",
         ),

@@ -19,7 +19,7 @@ def names(plan: runs.Plan) -> tuple[str, ...]:
 
 
 def test_a_preset_finds_its_network_and_a_network_its_first_preset() -> None:
-    chain = ("ecgan-fast", "recon", "coarse", "labelled", "fine")
+    chain = ("ecgan-fast", "recon", "coarse", "labelled", "exact", "fine")
     for network, preset, wanted in [
         (None, None, chain),
         (None, "fast", chain),
@@ -47,8 +47,8 @@ def test_a_table_holds_for_its_stage_alone(tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
     path.write_text("batch = 6\n[fine]\nbatch = 2\nsize = 256\n")
     plan = runs.make_plan(None, "fast", path, {"start": "here.pt", "seed": 3})
-    assert [stage.config.batch for stage in plan.stages] == [6, 6, 6, 2]
-    assert [stage.config.start for stage in plan.stages] == ["here.pt", "", "", ""]
+    assert [stage.config.batch for stage in plan.stages] == [6, 6, 6, 6, 2]
+    assert [stage.config.start for stage in plan.stages] == ["here.pt", "", "", "", ""]
     assert {stage.config.seed for stage in plan.stages} == {3}
     path.write_text(plan.as_toml())
     assert runs.make_plan(None, "fast", path, {"start": "here.pt"}) == plan

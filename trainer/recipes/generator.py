@@ -67,7 +67,7 @@ class GeneratorRecipe(Recipe[GeneratorConfig]):
     config_type = GeneratorConfig
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS["ecgan-fast"]
     chains: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "fast": ("recon", "coarse", "labelled", "fine")
+        "fast": ("recon", "coarse", "labelled", "exact", "fine")
     }
 
     def __init__(self, config: GeneratorConfig) -> None:
