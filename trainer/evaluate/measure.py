@@ -59,7 +59,7 @@ class Pictures:
     Attributes:
         rows: Row -> (256, 256, 3) uint8 RGB: each contender with the true and with the found mask,
             then the floors. Without a painted face it is empty.
-        asked: Contender -> (intensities, 7, 256, 256, 3) uint8 RGB.
+        asked: Contender -> (intensities, 7, 256, 256, 3) uint8 RGB, of those that know expressions.
         unclaimed: Contenders whose segmenter claimed no mask: it stays on in their picture.
         iou: Contender -> IoU of its segmenter's mask.
     """
@@ -122,7 +122,8 @@ def paint(case: Case, tools: Tools) -> Pictures:
     pictures = Pictures()
     for contender, crops in zip(tools.contenders, under, strict=True):
         own = _own_weights(contender, case, tools)
-        asked = [x * np.eye(len(EXPRESSIONS), dtype=np.float32) for x in tools.intensities]
+        levels = tools.intensities if contender.generator.expressions else ()
+        asked = [x * np.eye(len(EXPRESSIONS), dtype=np.float32) for x in levels]
         results = contender.paint_each(masked, crops, np.concatenate([own, *asked]))
         found = contender.found(masked, case.faces)
         if not found:

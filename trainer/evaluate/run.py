@@ -261,6 +261,8 @@ class Evaluation:
                     f"{contender.label} cannot do 'auto': it was asked for the true face's expression, "
                     "by its label, else by the classifier, else neutral"
                 )
+            if self.tools.intensities and not contender.generator.expressions:
+                self.notes.append(f"{contender.label} knows no expressions: it was asked for none")
 
     def _plan(self) -> dict[str, Any]:
         """What decides about the figures of the cases."""

@@ -10,6 +10,7 @@ import tarfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,16 +121,33 @@ def test_what_needs_the_classifier_is_refused_without_it(evaluating, asked: dict
         evaluating(options=EvaluateOptions(limit=1, **asked))
 
 
-def test_a_network_without_auto_is_asked_for_the_true_expression(
-    evaluating, model_folder: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "models"
+def changed_generator(model_folder: Path, folder: Path, **changes: Any) -> Path:
+    """The tiny networks, of whose generator the manifest says something else."""
     shutil.copytree(model_folder, folder)
     rows = [
-        replace(row, auto=False, name="classes") if row.kind == GENERATOR else row
+        replace(row, **changes) if row.kind == GENERATOR else row
         for row in load_manifest(folder).models
     ]
     (folder / MANIFEST_NAME).write_text(Manifest(rows).to_json())
+    return folder
+
+
+def test_a_network_without_expressions_is_asked_for_none(
+    evaluating, model_folder: Path, classifier_folder: Path, tmp_path: Path
+) -> None:
+    folder = changed_generator(model_folder, tmp_path / "models", classes=(), name="baseline")
+    options = EvaluateOptions(limit=2, threads=1, classifier=classifier_folder, intensity=True)
+    report = evaluating(models=[folder, model_folder], options=options).report()
+    assert [model.confusion is None for model in report.models] == [True, False]
+    assert [model.strength is None for model in report.models] == [True, False]
+    assert report.rows[row_name("baseline", TRUE_MASK)] == report.rows[TRUE]
+    assert "baseline knows no expressions: it was asked for none" in report.notes
+
+
+def test_a_network_without_auto_is_asked_for_the_true_expression(
+    evaluating, model_folder: Path, tmp_path: Path
+) -> None:
+    folder = changed_generator(model_folder, tmp_path / "models", auto=False, name="classes")
     evaluation = evaluating(
         models=[folder, model_folder], options=EvaluateOptions(limit=2, threads=1)
     )
