@@ -75,11 +75,16 @@ def fist(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F
     total = np.zeros((size, size), np.float32)
     for points, wide in strokes:
         one = _stroke(to_picture(frame, points), wide * frame.scale, size)
-        shade = cv2.GaussianBlur(one, (0, 0), max(0.22 * width * frame.scale, 0.4))
-        lit = color * np.clip(0.5 + 0.55 * shade, 0, 1.08)[..., None]
-        canvas += one[..., None] * (lit - canvas)
+        _lay_skin(canvas, one, color, width * frame.scale)
         total = np.maximum(total, one)
     return total
+
+
+def _lay_skin(canvas: F32, where: F32, color: F32, width: float) -> None:
+    """Skin that gets darker towards the rim of a finger ``width`` pixels wide."""
+    shade = cv2.GaussianBlur(where, (0, 0), max(0.25 * width, 0.4))
+    lit = color * np.clip(0.45 + 0.62 * shade, 0, 1.08)[..., None]
+    canvas += where[..., None] * (lit - canvas)
 
 
 def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -> F32:
@@ -100,9 +105,7 @@ def fingers(canvas: F32, face: U8, frame: FaceFrame, rng: np.random.Generator) -
         bend = start + along * 36 - aside * (apart * rng.uniform(0, 3))
         points = np.stack([start, bend, bend + along * 110])
         one = _stroke(to_picture(frame, points), width * frame.scale, size)
-        shade = cv2.GaussianBlur(one, (0, 0), max(0.25 * width * frame.scale, 0.4))
-        lit = color * np.clip(0.45 + 0.62 * shade, 0, 1.08)[..., None]
-        canvas += one[..., None] * (lit - canvas)
+        _lay_skin(canvas, one, color, width * frame.scale)
         total = np.maximum(total, one)
     return total
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from ecgan.engine.backends.ort import OrtBackend
+from ecgan.engine.backends.ort import SPIN_US, OrtBackend, _session_options
 from ecgan.engine.errors import (
     BackendUnavailable,
     EcganError,
@@ -134,7 +135,7 @@ def test_nothing_is_written_to_the_terminal(model_folder: Path, tmp_path: Path) 
     code = f"""
 from pathlib import Path
 import numpy as np
-from ecgan.engine.backends.ort import OrtBackend
+from ecgan.engine.backends.ort import SPIN_US, OrtBackend, _session_options
 from ecgan.engine.errors import ModelMismatch
 OrtBackend.open(Path({str(model_folder / "segmenter.onnx")!r})).run(
     {{"crop": np.zeros((1, 256, 256, 3), np.uint8)}})
@@ -145,3 +146,26 @@ except ModelMismatch:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [
+        ("1.25.1", {"allow_spinning": "0"}),
+        ("1.26.0", {"spin_duration_us": str(SPIN_US)}),
+        ("2.0", {"spin_duration_us": str(SPIN_US)}),
+    ],
+)
+def test_idle_threads_spin_only_where_that_can_be_bounded(
+    version: str, asked: dict[str, str]
+) -> None:
+    runtime = SimpleNamespace(
+        __version__=version, SessionOptions=lambda: onnxruntime.SessionOptions()
+    )
+    options = _session_options(runtime, 2)
+    for key, value in asked.items():
+        assert options.get_session_config_entry(f"session.intra_op.{key}") == value
+    other = {"allow_spinning", "spin_duration_us"} - asked.keys()
+    for key in other:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry(f"session.intra_op.{key}")
